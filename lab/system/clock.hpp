@@ -1,0 +1,33 @@
+// The one clock: CLOCK_MONOTONIC in nanoseconds (vDSO: no system call).
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+
+namespace lab::sys {
+
+inline std::int64_t now_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
+// A point on the monotonic clock that a wait must not pass.
+class Deadline {
+ public:
+  static Deadline after_ns(std::int64_t ns) { return Deadline(now_ns() + ns); }
+  static Deadline at_ns(std::int64_t t) { return Deadline(t); }
+  bool passed() const { return now_ns() >= at_; }
+  std::int64_t at() const { return at_; }
+  // For poll(2): rounded up, never negative.
+  int poll_ms() const {
+    const auto left = at_ - now_ns();
+    return left <= 0 ? 0 : static_cast<int>((left + 999'999) / 1'000'000);
+  }
+
+ private:
+  explicit Deadline(std::int64_t at) : at_(at) {}
+  std::int64_t at_;
+};
+
+}  // namespace lab::sys
