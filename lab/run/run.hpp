@@ -17,6 +17,7 @@ struct Options {
   bool rootless = false;               // leave BPF and cgroups out although root
   std::vector<std::string> without;    // collectors switched off, by source name: "syscalls", "kernel", …
   bool control = false;                // take the faults out
+  bool keep_frames = false;            // Segment::frame is filled, for a capture file
   std::string command;                 // for the provenance
 };
 
@@ -43,6 +44,9 @@ std::optional<scenario::Scenario> control_of(const scenario::Scenario& scenario)
 
 // What would be built, rules in nft syntax included (-n).
 std::string describe(const scenario::Scenario& scenario);
+
+// The scenario's rules as the kernel prints them back, loaded into a sandbox of their own (lab show --nft).
+std::string kernel_rules(const scenario::Scenario& scenario);
 
 // An interactive shell or command in the sandbox with rules in place and the servers running. Returns its exit status.
 int shell(const scenario::Scenario& scenario, const std::vector<std::string>& command, const Options& options);
