@@ -1,0 +1,54 @@
+// What the sandbox's init tells lab: framed messages over a pipe. Machine-local, never stored.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "evidence/event.hpp"
+#include "run/gathered.hpp"
+#include "system/descriptor.hpp"
+
+namespace lab::run {
+
+// init's end. Buffers; writes block, because lab always reads.
+class Teller : public evidence::Sink {
+ public:
+  explicit Teller(sys::Descriptor pipe) : pipe_(std::move(pipe)) {}
+  void put(evidence::Event event) override;
+  void account(const evidence::Collector& collector);
+  void operator_step(const evidence::StepDone& step);   // for the report, never evidence
+  void seccomp(const FaultCount& count);
+  void failure(Failure kind, const std::string& reason);
+  // Set-up is finished; the network namespaces' inode numbers, separated by spaces.
+  void ready(const std::string& namespaces);
+  void times(std::int64_t started_ns, std::int64_t acting_ns, std::int64_t ended_ns, bool deadline);
+  void flush();
+  std::uint64_t events() const { return events_; }
+
+ private:
+  void frame(char kind, std::string_view payload);
+  sys::Descriptor pipe_;
+  std::string evidence_;        // records not framed yet
+  std::string buffer_;
+  std::uint64_t events_ = 0;
+};
+
+// lab's end: takes whatever bytes came, fills a Gathered.
+class Listener {
+ public:
+  Listener(Gathered& gathered, std::function<void(const std::string& namespaces)> ready)
+      : gathered_(gathered), ready_(std::move(ready)) {}
+  void take(std::string_view bytes);
+  bool whole() const { return whole_; }   // the last message has come: init finished by itself
+
+ private:
+  void message(char kind, std::string_view payload);
+  Gathered& gathered_;
+  std::function<void(const std::string&)> ready_;
+  std::string buffer_;
+  bool whole_ = false;
+};
+
+}  // namespace lab::run

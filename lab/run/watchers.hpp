@@ -1,0 +1,37 @@
+// Every collector of a run that lives in init: opened in each network namespace, drained, finished, accounted for.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "evidence/collectors/collector.hpp"
+#include "run/run.hpp"
+#include "sandbox/sandbox.hpp"
+
+namespace lab::run {
+
+class Watchers {
+ public:
+  // Opens what can be opened; what can't is accounted for as off, with its reason.
+  Watchers(const std::vector<sandbox::Netns>& namespaces, const Options& options);
+
+  // Set-up is finished: what was seen until now was the lab's own doing.
+  void start(evidence::Sink& sink);
+  // Descriptors that want to be read soon (rule trace, notifications); the others are drained with them.
+  std::vector<int> descriptors() const;
+  void drain(evidence::Sink& sink);
+  void watch_process(int pid);
+  // Sockets of every namespace; with `processes`, their owners' states and limits too.
+  void snapshot(evidence::Sink& sink, const std::string& when, bool processes);
+  void finish(evidence::Sink& sink);
+  std::vector<evidence::Collector> accounts() const;
+
+ private:
+  std::vector<std::unique_ptr<evidence::Source>> sources_;   // all but sockets
+  std::vector<std::unique_ptr<evidence::Sockets>> sockets_;
+  std::unique_ptr<evidence::Processes> processes_;
+  std::vector<evidence::Collector> off_;
+};
+
+}  // namespace lab::run
