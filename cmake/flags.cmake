@@ -19,5 +19,5 @@ if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND NOT CMAKE_CXX_FLAGS MATCHES "fsanit
   target_compile_options(lab_flags INTERFACE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
 target_compile_options(lab_flags INTERFACE -fstack-protector-strong)
-target_compile_definitions(lab_flags INTERFACE _GLIBCXX_ASSERTIONS)
+target_compile_definitions(lab_flags INTERFACE _GLIBCXX_ASSERTIONS LAB_VERSION="${PROJECT_VERSION}")
 target_link_options(lab_flags INTERFACE -pie -Wl,-z,relro -Wl,-z,now)
