@@ -149,12 +149,12 @@ Json head(const Report& r) {
   return j;
 }
 
-// Every time in a report counts from the run's start; 0 stays 0: it never was.
-evidence::Event since_start(evidence::Event event, std::int64_t started_ns) {
-  const auto shift = [started_ns](std::int64_t& t) {
-    if (t != 0) t -= started_ns;
+// Every time in a report counts from the run's zero; 0 stays 0: it never was.
+evidence::Event since_zero(evidence::Event event, std::int64_t zero) {
+  const auto shift = [zero](std::int64_t& t) {
+    if (t != 0) t -= zero;
   };
-  event.t_ns -= started_ns;
+  event.t_ns -= zero;
   if (auto* step = std::get_if<evidence::StepDone>(&event.what)) {
     shift(step->start_ns);
     shift(step->end_ns);
@@ -173,10 +173,11 @@ std::string to_json(const Report& report, bool pretty) {
   while (text.back() == '\n' || text.back() == ' ') text.pop_back();
   text += pretty ? ",\n  \"events\": [" : ",\"events\":[";
   const auto& events = report.timeline.events;
+  const auto zero = report.zero_ns ? report.zero_ns : report.timeline.provenance.started_ns;
   for (std::size_t i = 0; i < events.size(); ++i) {
     if (i > 0) text += ',';
     if (pretty) text += "\n    ";
-    text += evidence::to_json_line(since_start(events[i], report.timeline.provenance.started_ns));
+    text += evidence::to_json_line(since_zero(events[i], zero));
   }
   if (pretty && !events.empty()) text += "\n  ";
   text += pretty ? "]\n}" : "]}";

@@ -75,6 +75,8 @@ struct Report {
   std::vector<std::string> notes;
   Timing timing;
   evidence::Timeline timeline;  // events; provenance has the collectors
+  // CLOCK_MONOTONIC of the run's zero, which the steps' times count from; 0: the provenance's start.
+  std::int64_t zero_ns = 0;
   std::optional<Distribution> distribution;
 };
 
