@@ -29,6 +29,7 @@ void Teller::frame(char kind, std::string_view payload) {
 }
 
 void Teller::put(evidence::Event event) {
+  if (see_) see_(event);
   evidence_ += evidence::to_record(event);
   ++events_;
   if (evidence_.size() > kFlushAt) flush();

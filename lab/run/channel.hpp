@@ -17,6 +17,8 @@ class Teller : public evidence::Sink {
  public:
   explicit Teller(sys::Descriptor pipe) : pipe_(std::move(pipe)) {}
   void put(evidence::Event event) override;
+  // `see` is shown every event before it is sent.
+  void show(std::function<void(const evidence::Event&)> see) { see_ = std::move(see); }
   void account(const evidence::Collector& collector);
   void operator_step(const evidence::StepDone& step);   // for the report, never evidence
   void seccomp(const FaultCount& count);
@@ -30,6 +32,7 @@ class Teller : public evidence::Sink {
  private:
   void frame(char kind, std::string_view payload);
   sys::Descriptor pipe_;
+  std::function<void(const evidence::Event&)> see_;
   std::string evidence_;        // records not framed yet
   std::string buffer_;
   std::uint64_t events_ = 0;

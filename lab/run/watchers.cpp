@@ -47,6 +47,7 @@ Watchers::Watchers(const std::vector<sandbox::Netns>& namespaces, const Options&
       for (const auto& known : known_sources())
         open(known.name, [&] { sources_.push_back(known.make(ns.name, options)); });
       open("sockets", [&] { sockets_.push_back(evidence::make_sockets(ns.name)); });
+      if (off(options, "sockets")) readiness_.push_back(evidence::make_sockets(ns.name));
     });
   open("processes", [&] { processes_ = evidence::make_processes(); });
 }
@@ -78,6 +79,11 @@ void Watchers::watch_process(int pid) {
 void Watchers::snapshot(evidence::Sink& sink, const std::string& when, bool processes) {
   for (auto& source : sockets_) source->snapshot(sink, when);
   if (processes && processes_) processes_->snapshot(sink, when);
+}
+
+void Watchers::listeners(evidence::Sink& sink) {
+  auto& sources = sockets_.empty() ? readiness_ : sockets_;
+  for (auto& source : sources) source->snapshot(sink, "change");
 }
 
 void Watchers::finish(evidence::Sink& sink) {

@@ -24,12 +24,15 @@ class Watchers {
   void watch_process(int pid);
   // Sockets of every namespace; with `processes`, their owners' states and limits too.
   void snapshot(evidence::Sink& sink, const std::string& when, bool processes);
+  // Sockets of every namespace, for whoever waits for a listener; no evidence.
+  void listeners(evidence::Sink& sink);
   void finish(evidence::Sink& sink);
   std::vector<evidence::Collector> accounts() const;
 
  private:
   std::vector<std::unique_ptr<evidence::Source>> sources_;   // all but sockets
   std::vector<std::unique_ptr<evidence::Sockets>> sockets_;
+  std::vector<std::unique_ptr<evidence::Sockets>> readiness_;   // also where "sockets" is switched off
   std::unique_ptr<evidence::Processes> processes_;
   std::vector<evidence::Collector> off_;
 };

@@ -1,0 +1,143 @@
+// Many runs under one poll loop: each is a sandbox of its own, so that one scenario's crash is that scenario's result.
+#include <poll.h>
+
+#include <algorithm>
+#include <list>
+#include <map>
+
+#include "run/flight.hpp"
+#include "run/run.hpp"
+#include "system/error.hpp"
+
+namespace lab::run {
+
+namespace {
+
+Failure kind_of(const std::exception& error) {
+  return dynamic_cast<const sys::Unavailable*>(&error) ? Failure::unavailable : Failure::lab;
+}
+
+struct Slot {
+  std::size_t index;
+  const scenario::Scenario* scenario;
+  std::unique_ptr<Flight> flight;
+};
+
+// Results come in any order and are handed on in the order of their index.
+class InOrder {
+ public:
+  explicit InOrder(const std::function<bool(std::size_t, report::Report&&)>& done) : done_(done) {}
+  void put(std::size_t index, report::Report&& report) {
+    waiting_.emplace(index, std::move(report));
+    while (go_on_ && !waiting_.empty() && waiting_.begin()->first == next_) {
+      go_on_ = done_(next_, std::move(waiting_.begin()->second));
+      waiting_.erase(waiting_.begin());
+      ++next_;
+    }
+  }
+  // After an interruption: what was finished is reported although something before it was not.
+  void flush() {
+    for (auto& [index, report] : waiting_)
+      if (go_on_) go_on_ = done_(index, std::move(report));
+  }
+  bool go_on() const { return go_on_; }
+
+ private:
+  const std::function<bool(std::size_t, report::Report&&)>& done_;
+  std::map<std::size_t, report::Report> waiting_;
+  std::size_t next_ = 0;
+  bool go_on_ = true;
+};
+
+// Reads from whoever has something to say; returns those that have landed.
+class Sky {
+ public:
+  explicit Sky(const Options& options) : options_(options) {}
+  std::size_t flying() const { return slots_.size(); }
+
+  void launch(std::size_t index, const scenario::Scenario& scenario, InOrder& results) {
+    try {
+      slots_.push_back({index, &scenario, std::make_unique<Flight>(scenario, options_)});
+    } catch (const std::exception& error) {
+      results.put(index, failed(scenario, kind_of(error), error.what()));
+    }
+  }
+
+  void listen(InOrder& results) {
+    std::vector<pollfd> waiting;
+    int timeout = 1000;
+    for (auto& slot : slots_) {
+      waiting.push_back({slot.flight->descriptor(), POLLIN, 0});
+      timeout = std::min(timeout, slot.flight->last_call().poll_ms());
+    }
+    const int n = ::poll(waiting.data(), waiting.size(), timeout);
+    if (n < 0 && errno != EINTR) sys::check(n, "poll the sandboxes");
+    std::size_t i = 0;
+    for (auto at = slots_.begin(); at != slots_.end(); ++i) {
+      const bool heard = n > 0 && waiting[i].revents != 0;
+      if (still_flying(*at, heard)) {
+        ++at;
+        continue;
+      }
+      results.put(at->index, land(*at));
+      at = slots_.erase(at);
+    }
+  }
+
+ private:
+  static bool still_flying(Slot& slot, bool heard) {
+    try {
+      if (heard && !slot.flight->listen()) return false;
+    } catch (const std::exception& error) {
+      slot.flight->abort(error.what());
+      return false;
+    }
+    if (!slot.flight->last_call().passed()) return true;
+    slot.flight->abort("the sandbox did not end by itself long after its deadline");
+    return false;
+  }
+  static report::Report land(Slot& slot) {
+    try {
+      return slot.flight->land();
+    } catch (const std::exception& error) {
+      return failed(*slot.scenario, kind_of(error), error.what());
+    }
+  }
+  const Options& options_;
+  std::list<Slot> slots_;
+};
+
+}  // namespace
+
+void run_many(const Batch& batch, const Options& options, const volatile bool& interrupted) {
+  const auto& scenarios = *batch.scenarios;
+  const std::size_t total = scenarios.size() * batch.repeat;
+  InOrder results(batch.done);
+  Sky sky(options);
+  std::size_t next = 0;
+  while (!interrupted && results.go_on() && (next < total || sky.flying())) {
+    while (next < total && sky.flying() < batch.jobs) {
+      sky.launch(next, scenarios[next / batch.repeat], results);
+      ++next;
+    }
+    if (batch.progress) batch.progress(next - sky.flying(), sky.flying(), total);
+    if (sky.flying()) sky.listen(results);
+  }
+  results.flush();
+}
+
+report::Report run_one(const scenario::Scenario& scenario, const Options& options) {
+  report::Report result;
+  const std::vector<scenario::Scenario> one{scenario};
+  const bool never = false;
+  run_many({.scenarios = &one,
+            .done =
+                [&](std::size_t, report::Report&& report) {
+                  result = std::move(report);
+                  return true;
+                }},
+           options, never);
+  return result;
+}
+
+}  // namespace lab::run

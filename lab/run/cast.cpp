@@ -1,0 +1,292 @@
+#include "run/cast.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "sandbox/confine.hpp"
+#include "system/clock.hpp"
+#include "system/error.hpp"
+
+namespace lab::run {
+
+using scenario::Role;
+
+// One actor with what surrounds it.
+struct Cast::Member {
+  const scenario::Actor* what = nullptr;
+  std::unique_ptr<actors::Actor> actor;
+  sandbox::Filter filter;
+  std::unique_ptr<sandbox::Notifier> notifier;   // where the filter asks init
+  std::vector<pid_t> pids;
+  bool started = false;
+
+  bool has_filter() const { return what->seccomp.has_value(); }
+};
+
+namespace {
+
+std::string role_name(const scenario::Actor& actor) { return std::string(scenario::name_of(actor.role)); }
+
+// As the process got them, for the culprit's name.
+std::vector<std::string> limits_of(const scenario::Actor& actor) {
+  std::vector<std::string> all;
+  const auto add = [&](const char* name, const auto& value) {
+    if (value) all.push_back(fmt::format("{}={}", name, *value));
+  };
+  add("nofile", actor.limits.nofile);
+  add("nproc", actor.limits.nproc);
+  add("as", actor.limits.as);
+  add("fsize", actor.limits.fsize);
+  if (actor.limits.cpu) all.push_back(fmt::format("cpu={}s", actor.limits.cpu->count() / 1'000'000'000));
+  add("cgroup.memory", actor.cgroup.memory);
+  add("cgroup.pids", actor.cgroup.pids);
+  return all;
+}
+
+evidence::Address address_of(std::uint8_t family, const std::uint8_t* ip, std::uint16_t port) {
+  return family ? evidence::make_address(family, ip, port) : evidence::Address{};
+}
+
+evidence::StepDone step_done(const scenario::Actor& actor, const actors::Reported& step) {
+  const auto& r = step.record;
+  return {.role = role_name(actor),
+          .actor = actor.name,
+          .instance = step.instance,
+          .index = r.index,
+          .pid = r.pid,
+          .tid = r.tid,
+          .verb = step.step ? step.step->name : step.call,
+          .step = step.step ? step.step->source : step.call,
+          .call = step.call,
+          .outcome = step.outcome,
+          .error = r.error,
+          .bytes = r.bytes,
+          .start_ns = r.start_ns,
+          .end_ns = r.end_ns,
+          .fd = r.fd,
+          .local = address_of(r.local_family, r.local_ip, r.local_port),
+          .peer = address_of(r.peer_family, r.peer_ip, r.peer_port),
+          .linger_reset = r.linger_reset};
+}
+
+evidence::FilterAct filter_act(const sandbox::Answered& answered) {
+  return {.pid = answered.pid,
+          .tid = answered.tid,
+          .call = answered.call,
+          .action = answered.action,
+          .error = answered.error,
+          .count = answered.count,
+          .fd = static_cast<int>(answered.args[0])};
+}
+
+}  // namespace
+
+Cast::Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Teller& teller, Watchers& watchers,
+           actors::OperatorActs& acts)
+    : setup_(setup), namespaces_(namespaces), teller_(teller), watchers_(watchers) {
+  const actors::Context context{.server = server_endpoint(*setup.scenario), .folder = setup.folder};
+  for (const auto& actor : setup.scenario->actors) {
+    auto member = std::make_unique<Member>();
+    member->what = &actor;
+    member->actor = std::make_unique<actors::Actor>(actor, context);
+    if (actor.role == Role::op) member->actor->serve(acts);
+    if (actor.seccomp) {
+      member->filter = sandbox::compile(*actor.seccomp);
+      member->notifier = std::make_unique<sandbox::Notifier>(*actor.seccomp, [this](const sandbox::Answered& answered) {
+        teller_.put({.t_ns = answered.t_ns, .what = filter_act(answered)});
+      });
+    }
+    members_.push_back(std::move(member));
+  }
+}
+
+Cast::~Cast() = default;
+
+void Cast::prepare(const Member& member, int keep_fd) const {
+  const auto& what = *member.what;
+  const auto& ns = netns_of(namespaces_, what.role);
+  if (namespaces_.size() > 1) sys::check(::setns(ns.ns.get(), CLONE_NEWNET), "enter the network namespace of " + what.name);
+  if (const auto group = setup_.cgroups.find(what.name); group != setup_.cgroups.end())
+    sys::check(::write(group->second, "0", 1), "join the cgroup of " + what.name);
+  sandbox::confine({.limits = &what.limits,
+                    .program = !what.run.empty(),
+                    .keep_capabilities = what.role == Role::op,
+                    .identity = setup_.plan.identity},
+                   keep_fd);
+}
+
+bool Cast::start(Role role) {
+  bool any = false;
+  for (auto& member : members_) {
+    if (member->what->role != role) continue;
+    any = true;
+    const auto began = sys::now_ns();
+    const auto pids =
+        member->actor->start([&](const scenario::Actor&, std::uint32_t, int keep_fd) { prepare(*member, keep_fd); });
+    member->started = true;
+    member->pids = pids;
+    for (std::uint32_t i = 0; i < pids.size(); ++i) {
+      teller_.put({.t_ns = began,
+                   .what = evidence::ProcessStart{.pid = pids[i],
+                                                  .role = role_name(*member->what),
+                                                  .actor = member->what->name,
+                                                  .instance = i,
+                                                  .program = member->what->run.empty() ? "" : member->what->run[0],
+                                                  .limits = limits_of(*member->what)}});
+      watchers_.watch_process(pids[i]);
+    }
+  }
+  return any;
+}
+
+std::vector<int> Cast::descriptors() const {
+  std::vector<int> all;
+  for (const auto& member : members_) {
+    if (!member->started) continue;
+    for (int fd : member->actor->descriptors()) all.push_back(fd);
+    if (member->notifier)
+      for (int fd : member->notifier->descriptors()) all.push_back(fd);
+  }
+  return all;
+}
+
+void Cast::serve(const std::function<bool(int fd)>& readable) {
+  for (auto& member : members_) {
+    if (!member->started) continue;
+    if (member->notifier)
+      for (int fd : member->notifier->descriptors())
+        if (readable(fd)) member->notifier->serve(fd);
+    member->actor->drain([&](std::uint32_t instance, bool error, std::string text) {
+      teller_.put({.t_ns = sys::now_ns(),
+                   .read_time = true,
+                   .what = evidence::Output{.role = role_name(*member->what),
+                                            .actor = member->what->name,
+                                            .instance = instance,
+                                            .error = error,
+                                            .text = std::move(text)}});
+    });
+  }
+}
+
+void Cast::took(pid_t pid, int status) {
+  evidence::ProcessExit exit{.pid = pid, .by_lab = stopping_};
+  if (WIFSIGNALED(status)) {
+    exit.signal = WTERMSIG(status);
+    exit.core = WCOREDUMP(status);
+  } else {
+    exit.status = WEXITSTATUS(status);
+    exit.by_lab = false;   // it ended by itself, however late
+  }
+  for (auto& member : members_) {
+    if (!member->started || !member->actor->owns(pid)) continue;
+    exit.role = role_name(*member->what);
+    exit.actor = member->what->name;
+    exit.instance = member->actor->instance_of(pid);
+    member->actor->ended(pid, status);
+  }
+  teller_.put({.t_ns = sys::now_ns(), .read_time = true, .what = std::move(exit)});
+}
+
+void Cast::reap() {
+  int status = 0;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG | __WALL)) > 0;) took(pid, status);
+}
+
+bool Cast::has(Role role) const {
+  return std::any_of(members_.begin(), members_.end(), [&](const auto& m) { return m->what->role == role; });
+}
+
+bool Cast::ended(Role role) const {
+  return std::all_of(members_.begin(), members_.end(), [&](const auto& m) {
+    return m->what->role != role || (m->started && m->actor->all_ended());
+  });
+}
+
+bool Cast::all_ended() const {
+  return std::all_of(members_.begin(), members_.end(), [](const auto& m) { return m->started && m->actor->all_ended(); });
+}
+
+bool Cast::ready(Role role) const {
+  return std::all_of(members_.begin(), members_.end(), [&](const auto& m) {
+    return m->what->role != role || !m->what->run.empty() || m->actor->ready() || m->actor->all_ended();
+  });
+}
+
+std::vector<const scenario::Actor*> Cast::listeners_awaited(Role role) const {
+  std::vector<const scenario::Actor*> all;
+  for (const auto& member : members_) {
+    const auto& what = *member->what;
+    if (what.role == role && !what.run.empty() && what.wait_ready && what.listen) all.push_back(&what);
+  }
+  return all;
+}
+
+void Cast::check() const {
+  for (const auto& member : members_)
+    if (const auto failure = member->actor->failure(); !failure.empty()) {
+      if (member->actor->failure_of_program()) throw Invalid(failure);
+      throw sys::LabError(failure);
+    }
+}
+
+void Cast::signal(const std::string& actor, int signal) {
+  bool known = false;
+  for (const auto& member : members_) {
+    if (member->what->name != actor || !member->started) continue;
+    known = true;
+    for (const auto pid : member->pids) {
+      if (::kill(pid, signal) == -1 && errno != ESRCH) throw sys::KernelError(errno, fmt::format("signal {}", actor));
+    }
+  }
+  if (!known) throw sys::LabError(fmt::format("no actor '{}' is running", actor));
+}
+
+void Cast::finish() {
+  reap();
+  stopping_ = true;
+  // From pid 1 this reaches every process of the pid namespace but itself (man 2 kill).
+  if (::kill(-1, SIGKILL) == -1 && errno != ESRCH) sys::check(-1, "kill the actors");
+  int status = 0;
+  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, __WALL)) > 0;) took(pid, status);
+  serve([](int) { return false; });
+  for (const auto& member : members_) report(*member);
+}
+
+void Cast::report(const Member& member) const {
+  for (const auto& step : member.actor->report()) {
+    auto done = step_done(*member.what, step);
+    const auto t = done.end_ns ? done.end_ns : done.start_ns;
+    if (member.what->role == Role::op)
+      teller_.operator_step(done);
+    else
+      teller_.put({.t_ns = t ? t : sys::now_ns(), .what = std::move(done)});
+  }
+  if (!member.has_filter()) return;
+  const auto& rules = member.what->seccomp->rules;
+  for (std::size_t i = 0; i < rules.size(); ++i) report_rule(member, i);
+}
+
+// A rule without the notifier leaves its mark only in how the process ended.
+void Cast::report_rule(const Member& member, std::size_t index) const {
+  using scenario::FilterAction;
+  const auto& rule = member.what->seccomp->rules[index];
+  const auto kind = rule.action.kind;
+  if (kind == FilterAction::allow || kind == FilterAction::log) return;
+  FaultCount count{.kind = "seccomp", .name = member.what->name + ": " + rule.source, .count = member.notifier->fired(index)};
+  const auto endings = member.actor->endings();
+  const bool fatal = kind == FilterAction::kill_process || kind == FilterAction::kill_thread || kind == FilterAction::trap;
+  if (!count.count && fatal)
+    count.count = static_cast<std::uint64_t>(std::count_if(endings.begin(), endings.end(), [](const auto& e) {
+      return WIFSIGNALED(e.status) && WTERMSIG(e.status) == SIGSYS;
+    }));
+  // A killed thread's process lives on, and a trap may have a handler: neither leaves a record.
+  count.unobserved = !count.count && kind != FilterAction::fail && kind != FilterAction::stall && kind != FilterAction::kill_process;
+  teller_.seccomp(count);
+}
+
+}  // namespace lab::run

@@ -1,0 +1,58 @@
+// The actors of a run, as init sees them: who was started, who has ended, what they said and did.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "run/recipe.hpp"
+
+namespace lab::run {
+
+class Cast {
+ public:
+  Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Teller& teller, Watchers& watchers,
+       actors::OperatorActs& acts);
+  ~Cast();
+
+  bool has(scenario::Role role) const;
+  // Forks every instance of the actors of this role; false when there are none.
+  bool start(scenario::Role role);
+  // Descriptors to poll, and what to do when any of them is readable.
+  std::vector<int> descriptors() const;
+  void serve(const std::function<bool(int fd)>& readable);
+  // Takes every child that has changed state: actors and the orphans they left.
+  void reap();
+
+  bool ended(scenario::Role role) const;   // every instance of every actor of the role; true where there are none
+  bool all_ended() const;
+  bool ready(scenario::Role role) const;   // listeners of steps are open
+  // Programs whose listener has to be seen before the next role starts.
+  std::vector<const scenario::Actor*> listeners_awaited(scenario::Role role) const;
+  // To the main process of each instance, as an operator's kill would. Throws KernelError, LabError for an unknown name.
+  void signal(const std::string& actor, int signal);
+  // Throws what went wrong in a child before its first step or exec.
+  void check() const;
+
+  // Kills and reaps whoever is left, then reports steps and filters.
+  void finish();
+
+ private:
+  struct Member;
+  void prepare(const Member& member, int keep_fd) const;
+  void took(pid_t pid, int status);
+  void report(const Member& member) const;
+  void report_rule(const Member& member, std::size_t index) const;
+
+  const Setup& setup_;
+  const std::vector<sandbox::Netns>& namespaces_;
+  Teller& teller_;
+  Watchers& watchers_;
+  std::vector<std::unique_ptr<Member>> members_;
+  bool stopping_ = false;
+};
+
+}  // namespace lab::run

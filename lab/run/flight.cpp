@@ -1,0 +1,136 @@
+#include "run/flight.hpp"
+
+#include <fcntl.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <climits>
+#include <filesystem>
+
+#include "run/telling.hpp"
+#include "system/error.hpp"
+#include "system/version.hpp"
+
+namespace lab::run {
+
+namespace {
+
+// How much longer than its own deadline a sandbox may take for set-up, last snapshots and clean-up.
+constexpr std::int64_t kSlack = 10'000'000'000;
+
+struct Pipe {
+  sys::Descriptor read, write;
+};
+Pipe make_pipe(const char* name) {
+  int ends[2];
+  sys::check(::pipe2(ends, O_CLOEXEC), name);
+  return {sys::Descriptor(ends[0]), sys::Descriptor(ends[1])};
+}
+
+std::string absolute_folder(const std::string& path) {
+  std::error_code ignored;
+  const auto folder = std::filesystem::absolute(path, ignored).parent_path();
+  return folder.string();
+}
+
+sandbox::Plan plan_of(const scenario::Scenario& scenario) {
+  sandbox::Plan plan{.identity = sandbox::invoker(), .network = scenario.network};
+  std::error_code ignored;
+  plan.visible.push_back(std::filesystem::current_path(ignored).string());
+  if (!scenario.path.empty()) plan.visible.push_back(absolute_folder(scenario.path));
+  return plan;
+}
+
+evidence::Provenance provenance(const scenario::Scenario& scenario, const Options& options) {
+  evidence::Provenance p;
+  p.version = kVersion;
+  utsname machine{};
+  if (::uname(&machine) == 0) {
+    p.kernel = machine.release;
+    p.machine = machine.machine;
+  }
+  p.command = options.command;
+  p.scenario = scenario.name;
+  p.root = ::geteuid() == 0 && !options.rootless;
+  p.started_ns = sys::now_ns();
+  timespec real{};
+  clock_gettime(CLOCK_REALTIME, &real);
+  p.realtime_offset_ns = std::int64_t{real.tv_sec} * 1'000'000'000 + real.tv_nsec - p.started_ns;
+  return p;
+}
+
+}  // namespace
+
+Flight::Flight(const scenario::Scenario& scenario, const Options& options)
+    : scenario_(scenario),
+      options_(options),
+      listener_(gathered_, [this](const std::string& namespaces) { ready(namespaces); }),
+      began_ns_(sys::now_ns()),
+      last_call_(sys::Deadline::after_ns(scenario.timeout.count() + scenario.grace.count() + kSlack)) {
+  gathered_.timeline.provenance = provenance(scenario, options);
+  auto records = make_pipe("make the evidence pipe");
+  auto go = make_pipe("make the go pipe");
+  // One pipe's worth of evidence is what init can leave behind without waiting for lab (man fcntl, F_SETPIPE_SZ).
+  ::fcntl(records.write.get(), F_SETPIPE_SZ, 1024 * 1024);
+  Setup setup{.scenario = &scenario,
+              .options = &options,
+              .plan = plan_of(scenario),
+              .folder = scenario.path.empty() ? std::string() : absolute_folder(scenario.path),
+              .records = std::move(records.write),
+              .go = std::move(go.read),
+              .cgroups = {}};
+  setup.plan.keep = {setup.records.get(), setup.go.get()};
+  sandbox_ = std::make_unique<sandbox::Sandbox>(sandbox::Sandbox::make(setup.plan, [&] { return play(setup); }));
+  records_ = std::move(records.read);
+  go_ = std::move(go.write);
+}
+
+Flight::~Flight() = default;
+
+void Flight::ready(const std::string&) {
+  const char byte = 'g';
+  sys::check(::write(go_.get(), &byte, 1), "write the go pipe");
+}
+
+bool Flight::listen() {
+  char bytes[65536];
+  const auto n = ::read(records_.get(), bytes, sizeof bytes);
+  if (n < 0 && errno == EINTR) return true;
+  if (sys::check(n, "read the evidence pipe") == 0) return false;
+  listener_.take({bytes, static_cast<std::size_t>(n)});
+  return true;
+}
+
+void Flight::abort(const std::string& why) {
+  sandbox_->kill();
+  if (gathered_.failure == Failure::none) {
+    gathered_.failure = Failure::lab;
+    gathered_.reason = why;
+  }
+}
+
+report::Report Flight::land() {
+  const auto told = sys::now_ns();
+  const int status = sandbox_->wait();
+  if (!listener_.whole() && gathered_.failure == Failure::none) {
+    gathered_.failure = Failure::lab;
+    gathered_.reason = WIFSIGNALED(status)
+                           ? "the sandbox's first process was killed by " + sys::signal_name(WTERMSIG(status))
+                           : "the sandbox's first process ended without a word, status " + std::to_string(WEXITSTATUS(status));
+  }
+  gathered_.timeline.provenance.ended_ns = sys::now_ns();
+  const auto torn_down = sys::now_ns();
+  auto report = tell(scenario_, std::move(gathered_));
+  report.timing.teardown = static_cast<double>(torn_down - told) / 1e6;
+  report.timing.total = static_cast<double>(sys::now_ns() - began_ns_) / 1e6;
+  return report;
+}
+
+report::Report failed(const scenario::Scenario& scenario, Failure kind, const std::string& reason) {
+  Gathered gathered;
+  gathered.failure = kind;
+  gathered.reason = reason;
+  return tell(scenario, std::move(gathered));
+}
+
+}  // namespace lab::run

@@ -1,0 +1,90 @@
+#include "run/inside.hpp"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "run/cast.hpp"
+#include "run/live.hpp"
+#include "run/operator.hpp"
+#include "run/recipe.hpp"
+#include "run/rulesets.hpp"
+#include "run/stage.hpp"
+#include "system/clock.hpp"
+#include "system/error.hpp"
+
+namespace lab::run {
+
+namespace {
+
+using scenario::Role;
+
+std::string inode_numbers(const std::vector<sandbox::Netns>& all) {
+  std::string text;
+  for (const auto& ns : all) {
+    struct stat st {};
+    sys::check(::fstat(ns.ns.get(), &st), "fstat the network namespace");
+    text += fmt::format("{}{}", text.empty() ? "" : " ", st.st_ino);
+  }
+  return text;
+}
+
+// lab's kernel collector has to watch before the first actor does anything.
+void wait_for_go(Teller& teller, const sys::Descriptor& go, const std::vector<sandbox::Netns>& namespaces) {
+  teller.ready(inode_numbers(namespaces));
+  teller.flush();
+  if (!go.valid()) return;
+  char byte = 0;
+  while (true) {
+    const auto n = ::read(go.get(), &byte, 1);
+    if (n < 0 && errno == EINTR) continue;
+    if (sys::check(n, "read the go of the kernel collector") == 0) throw sys::LabError("lab went away during set-up");
+    return;
+  }
+}
+
+void run(Setup& setup, Teller& teller) {
+  const auto started = sys::now_ns();
+  const auto namespaces = sandbox::furnish(setup.plan);
+  Watchers watchers(namespaces, *setup.options);
+  Rulesets rules(*setup.scenario, namespaces);
+  LiveWire live;
+  teller.show([&](const evidence::Event& event) { live.see(event); });
+  Acts acts(*setup.scenario, namespaces, rules, watchers, live, teller);
+  Cast cast(setup, namespaces, teller, watchers, acts);
+  acts.meet(cast);
+  wait_for_go(teller, setup.go, namespaces);
+  watchers.start(teller);
+
+  const auto acting = sys::now_ns();
+  Stage stage(*setup.scenario, teller, watchers, cast);
+  const bool deadline = stage.perform();
+  for (const auto& account : watchers.accounts()) teller.account(account);
+  teller.times(started, acting, sys::now_ns(), deadline);
+  teller.show({});
+}
+
+Failure kind_of(const std::exception& error) {
+  if (dynamic_cast<const Invalid*>(&error)) return Failure::invalid;
+  if (dynamic_cast<const sys::Unavailable*>(&error)) return Failure::unavailable;
+  return Failure::lab;
+}
+
+}  // namespace
+
+int play(Setup& setup) {
+  Teller teller(std::move(setup.records));
+  try {
+    run(setup, teller);
+  } catch (const std::exception& error) {
+    teller.failure(kind_of(error), error.what());
+  }
+  try {
+    teller.flush();
+  } catch (const std::exception&) {
+    return 125;   // lab is gone: nobody is left to tell
+  }
+  return 0;
+}
+
+}  // namespace lab::run

@@ -1,0 +1,28 @@
+// What the sandbox's init does: the recipe of a run.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "run/run.hpp"
+#include "sandbox/sandbox.hpp"
+#include "scenario/types.hpp"
+#include "system/descriptor.hpp"
+
+namespace lab::run {
+
+// Everything init inherits from lab.
+struct Setup {
+  const scenario::Scenario* scenario = nullptr;
+  const Options* options = nullptr;
+  sandbox::Plan plan;
+  std::string folder;                   // the scenario file's, absolute: where programs are run
+  sys::Descriptor records;              // write end of the evidence pipe
+  sys::Descriptor go;                   // read end: lab's kernel collector is watching; invalid when there is none
+  std::map<std::string, int> cgroups;   // actor's name to an open cgroup.procs
+};
+
+// Returns init's exit status. Never throws: failures travel over the pipe.
+int play(Setup& setup);
+
+}  // namespace lab::run

@@ -1,0 +1,31 @@
+// The firewall of a run: whole rulesets first, then the typed faults, in the namespace that rules live in.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "firewall/compiler.hpp"
+#include "sandbox/sandbox.hpp"
+#include "scenario/types.hpp"
+
+namespace lab::run {
+
+class Rulesets {
+ public:
+  // Throws Invalid with libnftables' or the kernel's words and the place in the file.
+  Rulesets(const scenario::Scenario& scenario, const std::vector<sandbox::Netns>& namespaces);
+  // The operator's, in the middle of a run. The rule's owner is the same netlink socket, also from a forked child.
+  void add(const std::vector<scenario::Rule>& rules);
+  void remove(const std::string& name);
+  std::vector<firewall::Held> held() const;
+
+ private:
+  firewall::Ruleset& typed();
+
+  firewall::Flow flow_;
+  const sandbox::Netns& netns_;
+  std::unique_ptr<firewall::Ruleset> typed_;   // made with the first typed rule
+};
+
+}  // namespace lab::run

@@ -1,0 +1,37 @@
+// From the first actor's start to the last snapshot: starts the roles in order, waits for events, ends the run.
+#pragma once
+
+#include "run/cast.hpp"
+#include "run/channel.hpp"
+#include "run/watchers.hpp"
+#include "scenario/types.hpp"
+#include "system/clock.hpp"
+
+namespace lab::run {
+
+class Stage {
+ public:
+  Stage(const scenario::Scenario& scenario, Teller& teller, Watchers& watchers, Cast& cast);
+  // Returns whether the run's own deadline passed.
+  bool perform();
+
+ private:
+  void start_servers(scenario::Role role);
+  bool listening(const std::vector<const scenario::Actor*>& servers);
+  // Serves events until `done` or the deadline; false when the deadline came first.
+  bool wait_until(const std::function<bool()>& done, const sys::Deadline& deadline, bool poll_listeners = false);
+  void pump(int timeout_ms);
+  void snapshot_if_due();
+  void milestone(const char* what);
+  bool main_part_ended() const;
+
+  const scenario::Scenario& scenario_;
+  Teller& teller_;
+  Watchers& watchers_;
+  Cast& cast_;
+  sys::Descriptor signals_;
+  sys::Deadline deadline_;
+  std::int64_t next_snapshot_ns_ = 0, snapshot_step_ns_ = 0;
+};
+
+}  // namespace lab::run

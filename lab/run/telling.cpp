@@ -1,0 +1,132 @@
+#include "run/telling.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "run/expect.hpp"
+#include "run/faults.hpp"
+#include "system/error.hpp"
+
+namespace lab::run {
+
+using report::Report;
+using report::Result;
+
+namespace {
+
+using Instance = std::pair<std::string, std::uint32_t>;   // actor's name, instance
+
+// A step's times count from the first actor's start: the report's zero.
+report::StepLine step_line(const evidence::StepDone& step, std::int64_t zero) {
+  const auto since = [&](std::int64_t t) { return t ? t - zero : 0; };
+  return {.step = step.step, .outcome = step.outcome, .start_ns = since(step.start_ns), .end_ns = since(step.end_ns)};
+}
+
+class ActorLines {
+ public:
+  explicit ActorLines(std::int64_t zero) : zero_(zero) {}
+
+  report::ActorLine& line(const std::string& role, const std::string& actor, std::uint32_t instance) {
+    const auto [at, made] = places_.try_emplace(Instance{actor, instance}, lines_.size());
+    if (made) lines_.push_back({.role = role, .name = actor, .instance = instance});
+    return lines_[at->second];
+  }
+  void see(const evidence::StepDone& step) {
+    line(step.role, step.actor, step.instance).steps.push_back(step_line(step, zero_));
+  }
+  void see(const evidence::Event& event) {
+    if (const auto* start = std::get_if<evidence::ProcessStart>(&event.what)) line(start->role, start->actor, start->instance);
+    if (const auto* step = std::get_if<evidence::StepDone>(&event.what)) see(*step);
+    if (const auto* exit = std::get_if<evidence::ProcessExit>(&event.what)) end(*exit);
+    if (const auto* output = std::get_if<evidence::Output>(&event.what)) say(*output);
+  }
+  std::vector<report::ActorLine> take() { return std::move(lines_); }
+
+ private:
+  void end(const evidence::ProcessExit& exit) {
+    if (exit.actor.empty()) return;   // an orphan that init inherited
+    auto& one = line(exit.role, exit.actor, exit.instance);
+    one.stopped = exit.by_lab;
+    if (exit.signal)
+      one.signal = sys::signal_name(exit.signal);
+    else
+      one.exit = exit.status;
+  }
+  void say(const evidence::Output& output) {
+    auto& text = line(output.role, output.actor, output.instance).output;
+    text += output.error ? "err| " : "out| ";
+    text += output.text;
+    if (!output.text.ends_with('\n')) text += '\n';
+  }
+  std::int64_t zero_;
+  std::map<Instance, std::size_t> places_;
+  std::vector<report::ActorLine> lines_;
+};
+
+void add_rules(Report& report) {
+  for (const auto& event : report.timeline.events)
+    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->handle)
+      report.rules.push_back(
+          {.name = rule->name, .text = rule->text, .place = rule->file, .packets = rule->packets, .bytes = rule->bytes});
+}
+
+void add_counters(Report& report) {
+  for (const auto& event : report.timeline.events)
+    if (const auto* counter = std::get_if<evidence::Counter>(&event.what)) {
+      report.counters[counter->name] += counter->change;
+      if (!counter->netns.empty()) report.counters[counter->netns + "." + counter->name] = counter->change;
+    }
+}
+
+Result result_of(const scenario::Scenario& scenario, const Gathered& gathered, const Report& report) {
+  if (gathered.deadline) return Result::timeout;
+  if (std::any_of(report.expectations.begin(), report.expectations.end(), [](auto& e) { return !e.held; })) return Result::fail;
+  if (std::any_of(report.faults.begin(), report.faults.end(), [&](auto& f) { return missing(f, scenario.expect); }))
+    return Result::fault_not_fired;
+  return Result::pass;
+}
+
+Result result_of(Failure failure) {
+  switch (failure) {
+    case Failure::unavailable: return Result::skipped;
+    case Failure::invalid: return Result::invalid;
+    default: return Result::error;
+  }
+}
+
+double ms(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
+
+}  // namespace
+
+Report tell(const scenario::Scenario& scenario, Gathered&& gathered) {
+  Report report{.scenario = scenario.name, .summary = scenario.summary, .path = scenario.path};
+  if (gathered.failure != Failure::none) {
+    report.result = result_of(gathered.failure);
+    report.reason = gathered.reason;
+    report.timeline = std::move(gathered.timeline);
+    return report;
+  }
+  auto& events = gathered.timeline.events;
+  std::stable_sort(events.begin(), events.end(), [](const auto& a, const auto& b) { return a.t_ns < b.t_ns; });
+  report.judgement = verdict::judge(gathered.timeline);
+  report.expectations = compare(scenario, gathered, report.judgement);
+  report.faults = faults_of(scenario, gathered);
+
+  ActorLines actors(gathered.acting_ns);
+  for (const auto& event : events) actors.see(event);
+  for (const auto& step : gathered.operator_steps) actors.see(step);
+  report.actors = actors.take();
+  report.result = result_of(scenario, gathered, report);
+  if (gathered.deadline)
+    report.reason = fmt::format("the run's deadline of {} ms passed", std::chrono::duration_cast<std::chrono::milliseconds>(scenario.timeout).count());
+  report.timing.setup = ms(gathered.acting_ns - gathered.started_ns);
+  report.timing.run = ms(gathered.ended_ns - gathered.acting_ns);
+  report.timeline = std::move(gathered.timeline);
+  add_rules(report);
+  add_counters(report);
+  return report;
+}
+
+}  // namespace lab::run
