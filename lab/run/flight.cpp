@@ -4,11 +4,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <climits>
+#include <sys/wait.h>
+
+#include <algorithm>
 #include <filesystem>
 
 #include "run/telling.hpp"
 #include "system/error.hpp"
+#include "system/process.hpp"
 #include "system/version.hpp"
 
 namespace lab::run {
@@ -18,27 +21,10 @@ namespace {
 // How much longer than its own deadline a sandbox may take for set-up, last snapshots and clean-up.
 constexpr std::int64_t kSlack = 10'000'000'000;
 
-struct Pipe {
-  sys::Descriptor read, write;
-};
-Pipe make_pipe(const char* name) {
-  int ends[2];
-  sys::check(::pipe2(ends, O_CLOEXEC), name);
-  return {sys::Descriptor(ends[0]), sys::Descriptor(ends[1])};
-}
-
 std::string absolute_folder(const std::string& path) {
   std::error_code ignored;
   const auto folder = std::filesystem::absolute(path, ignored).parent_path();
   return folder.string();
-}
-
-sandbox::Plan plan_of(const scenario::Scenario& scenario) {
-  sandbox::Plan plan{.identity = sandbox::invoker(), .network = scenario.network};
-  std::error_code ignored;
-  plan.visible.push_back(std::filesystem::current_path(ignored).string());
-  if (!scenario.path.empty()) plan.visible.push_back(absolute_folder(scenario.path));
-  return plan;
 }
 
 evidence::Provenance provenance(const scenario::Scenario& scenario, const Options& options) {
@@ -59,7 +45,26 @@ evidence::Provenance provenance(const scenario::Scenario& scenario, const Option
   return p;
 }
 
+sandbox::Plan plan_of(const scenario::Scenario& scenario) {
+  sandbox::Plan plan{.identity = sandbox::invoker(), .network = scenario.network};
+  std::error_code ignored;
+  plan.visible.push_back(std::filesystem::current_path(ignored).string());
+  if (!scenario.path.empty()) plan.visible.push_back(absolute_folder(scenario.path));
+  plan.programs = std::any_of(scenario.actors.begin(), scenario.actors.end(), [](const auto& a) { return !a.run.empty(); });
+  return plan;
+}
+
 }  // namespace
+
+Setup setup_for(const scenario::Scenario& scenario, const Options& options) {
+  return {.scenario = &scenario,
+          .options = &options,
+          .plan = plan_of(scenario),
+          .folder = scenario.path.empty() ? std::string() : absolute_folder(scenario.path),
+          .records = {},
+          .go = {},
+          .cgroups = {}};
+}
 
 Flight::Flight(const scenario::Scenario& scenario, const Options& options)
     : scenario_(scenario),
@@ -68,17 +73,13 @@ Flight::Flight(const scenario::Scenario& scenario, const Options& options)
       began_ns_(sys::now_ns()),
       last_call_(sys::Deadline::after_ns(scenario.timeout.count() + scenario.grace.count() + kSlack)) {
   gathered_.timeline.provenance = provenance(scenario, options);
-  auto records = make_pipe("make the evidence pipe");
-  auto go = make_pipe("make the go pipe");
+  auto records = sys::make_pipe();
+  auto go = sys::make_pipe();
   // One pipe's worth of evidence is what init can leave behind without waiting for lab (man fcntl, F_SETPIPE_SZ).
   ::fcntl(records.write.get(), F_SETPIPE_SZ, 1024 * 1024);
-  Setup setup{.scenario = &scenario,
-              .options = &options,
-              .plan = plan_of(scenario),
-              .folder = scenario.path.empty() ? std::string() : absolute_folder(scenario.path),
-              .records = std::move(records.write),
-              .go = std::move(go.read),
-              .cgroups = {}};
+  Setup setup = setup_for(scenario, options);
+  setup.records = std::move(records.write);
+  setup.go = std::move(go.read);
   setup.plan.keep = {setup.records.get(), setup.go.get()};
   sandbox_ = std::make_unique<sandbox::Sandbox>(sandbox::Sandbox::make(setup.plan, [&] { return play(setup); }));
   records_ = std::move(records.read);

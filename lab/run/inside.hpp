@@ -22,6 +22,9 @@ struct Setup {
   std::map<std::string, int> cgroups;   // actor's name to an open cgroup.procs
 };
 
+// Without pipes and groups, which the caller adds. `scenario` and `options` must outlive it.
+Setup setup_for(const scenario::Scenario& scenario, const Options& options);
+
 // Returns init's exit status. Never throws: failures travel over the pipe.
 int play(Setup& setup);
 

@@ -2,25 +2,25 @@
 
 #include <algorithm>
 
+#include "sandbox/addresses.hpp"
+
 namespace lab::run {
 
-using scenario::Family;
 using scenario::Role;
 
 scenario::Endpoint server_endpoint(const scenario::Scenario& scenario) {
   for (const auto role : {Role::proxy, Role::server})   // clients talk to the proxy, where there is one
     for (const auto& actor : scenario.actors)
       if (actor.role == role && actor.listen) return *actor.listen;
-  const bool v6 = scenario.network.family == Family::ipv6;
-  return {.host = v6 ? "::1" : "127.0.0.1", .port = 8080};
+  return {.host = sandbox::ends(scenario.network.topology, scenario.network.family).server, .port = 8080};
 }
 
 firewall::Flow flow_of(const scenario::Scenario& scenario) {
   const auto server = server_endpoint(scenario);
   firewall::Flow flow{.family = scenario.network.family, .server_address = server.host, .server_port = server.port};
-  flow.client_address = scenario.network.topology == scenario::Topology::routed
-                            ? sandbox::client_address(scenario.network.family)
-                            : server.host;
+  // On loopback a client's address is the server's unless it binds another.
+  const bool routed = scenario.network.topology == scenario::Topology::routed;
+  flow.client_address = routed ? sandbox::ends(scenario.network.topology, scenario.network.family).client : server.host;
   return flow;
 }
 

@@ -4,12 +4,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 
 #include "sandbox/sandbox.hpp"
 #include "system/error.hpp"
+#include "system/process.hpp"
 
 namespace lab::run {
 
@@ -79,9 +81,24 @@ bool Stage::main_part_ended() const {
   return cast_.ended(Role::client) && cast_.ended(Role::op);
 }
 
-bool Stage::perform() {
+void Stage::start_servers() {
   start_servers(Role::server);
   start_servers(Role::proxy);
+}
+
+int Stage::serve_until(pid_t child) {
+  const auto pidfd = sys::open_process(child);
+  while (true) {
+    pollfd ended{pidfd.get(), POLLIN, 0};
+    int status = 0;
+    if (::poll(&ended, 1, 0) > 0 && ::waitpid(child, &status, WNOHANG) == child)
+      return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    pump(-1, pidfd.get());
+  }
+}
+
+bool Stage::perform() {
+  start_servers();
   next_snapshot_ns_ = sys::now_ns() + kFirstSnapshot;
   snapshot_step_ns_ = kFirstSnapshot;
   cast_.start(Role::op);
@@ -120,11 +137,12 @@ void Stage::snapshot_if_due() {
   next_snapshot_ns_ = sys::now_ns() + snapshot_step_ns_;
 }
 
-void Stage::pump(int timeout_ms) {
+void Stage::pump(int timeout_ms, int also) {
   std::vector<pollfd> waiting{{sandbox::life_line(), POLLIN, 0}, {signals_.get(), POLLIN, 0}};
   for (int fd : cast_.descriptors()) waiting.push_back({fd, POLLIN, 0});
   const auto of_watchers = waiting.size();
   for (int fd : watchers_.descriptors()) waiting.push_back({fd, POLLIN, 0});
+  if (also >= 0) waiting.push_back({also, POLLIN, 0});
 
   const int n = ::poll(waiting.data(), waiting.size(), timeout_ms);
   if (n < 0 && errno == EINTR) return;
@@ -139,7 +157,7 @@ void Stage::pump(int timeout_ms) {
     signalfd_siginfo info[16];
     while (::read(signals_.get(), info, sizeof info) > 0) {
     }
-    cast_.reap();
+    if (also < 0) cast_.reap();
   }
 }
 

@@ -15,12 +15,16 @@ class Stage {
   // Returns whether the run's own deadline passed.
   bool perform();
 
+  // For a shell: servers and proxies only, then events until this child of init has ended. Its exit status as a shell gives it.
+  void start_servers();
+  int serve_until(pid_t child);
+
  private:
   void start_servers(scenario::Role role);
   bool listening(const std::vector<const scenario::Actor*>& servers);
   // Serves events until `done` or the deadline; false when the deadline came first.
   bool wait_until(const std::function<bool()>& done, const sys::Deadline& deadline, bool poll_listeners = false);
-  void pump(int timeout_ms);
+  void pump(int timeout_ms, int also = -1);
   void snapshot_if_due();
   void milestone(const char* what);
   bool main_part_ended() const;

@@ -1,0 +1,114 @@
+// A shell, or one command, in a scenario's sandbox: rules in place, servers running, the caller's tools at hand.
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "run/cast.hpp"
+#include "run/flight.hpp"
+#include "run/live.hpp"
+#include "run/operator.hpp"
+#include "run/recipe.hpp"
+#include "run/stage.hpp"
+#include "system/error.hpp"
+#include "system/process.hpp"
+
+namespace lab::run {
+
+namespace {
+
+// What the tools of a network engineer need inside (nft, ip, tcpdump, ss -K): the sandbox's own capabilities, kept across
+// exec by an ordinary user through the ambient set (man capabilities).
+void keep_capabilities() {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2] = {};
+  sys::check(::syscall(SYS_capget, &header, data), "capget");
+  for (auto& half : data) half.inheritable = half.permitted;
+  sys::check(::syscall(SYS_capset, &header, data), "capset");
+  for (unsigned cap = 0; cap < 64; ++cap)
+    if (data[cap / 32].permitted & (1U << (cap % 32))) ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
+}
+
+[[noreturn]] void become(const std::string& name, const std::vector<std::string>& command) {
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::close_range(3, ~0U, 0);
+  keep_capabilities();
+  const char* user_shell = std::getenv("SHELL");
+  const std::string prompt = "(lab " + name + ") \\w \\$ ";
+  ::setenv("PS1", prompt.c_str(), 1);
+  ::setenv("LAB_SCENARIO", name.c_str(), 1);
+  std::vector<std::string> words = command;
+  if (words.empty()) {
+    const std::string shell = user_shell && ::access(user_shell, X_OK) == 0 ? user_shell : "/bin/sh";
+    words = {shell};
+    if (shell.ends_with("/bash")) words.insert(words.end(), {"--norc", "--noprofile"});   // they would set the prompt anew
+    words.push_back("-i");
+  }
+  std::vector<char*> argv;
+  for (auto& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execvp(argv[0], argv.data());
+  std::fprintf(stderr, "lab: %s: %s\n", argv[0], sys::errno_name(errno).c_str());
+  ::_exit(errno == ENOENT ? 127 : 126);
+}
+
+// A job of its own in the caller's session, so that Ctrl-C, Ctrl-Z and the window size are the shell's.
+pid_t start(const std::string& name, const std::vector<std::string>& command) {
+  const pid_t child = sys::check(::fork(), "fork the shell");
+  if (child == 0) {
+    ::setpgid(0, 0);
+    if (::isatty(0)) {
+      ::signal(SIGTTOU, SIG_IGN);   // tcsetpgrp from the background stops whoever does not ignore it
+      ::tcsetpgrp(0, ::getpid());
+      ::signal(SIGTTOU, SIG_DFL);
+    }
+    become(name, command);
+  }
+  ::setpgid(child, child);
+  return child;
+}
+
+int serve(Setup& setup, const std::vector<std::string>& command) {
+  Teller nobody{sys::Descriptor(sys::check(::open("/dev/null", O_WRONLY | O_CLOEXEC), "open /dev/null"))};
+  const auto namespaces = sandbox::furnish(setup.plan);
+  Watchers watchers(namespaces, *setup.options);
+  Rulesets rules(*setup.scenario, namespaces);
+  LiveWire live;
+  Acts acts(*setup.scenario, namespaces, rules, watchers, live, nobody);
+  Cast cast(setup, namespaces, nobody, watchers, acts);
+  acts.meet(cast);
+  Stage stage(*setup.scenario, nobody, watchers, cast);
+  stage.start_servers();
+  pid_t shell = 0;
+  sandbox::inside(netns_of(namespaces, scenario::Role::client), [&] { shell = start(setup.scenario->name, command); });
+  return stage.serve_until(shell);
+}
+
+}  // namespace
+
+int shell(const scenario::Scenario& scenario, const std::vector<std::string>& command, const Options& options) {
+  Options quiet = options;
+  quiet.without = {"wire", "nft-trace", "changes", "counters", "conntrack", "sockets"};
+  Setup setup = setup_for(scenario, quiet);
+  setup.plan.own_session = false;
+  setup.plan.programs = true;
+  const auto foreground = ::isatty(0) ? ::tcgetpgrp(0) : -1;
+  auto box = sandbox::Sandbox::make(setup.plan, [&] { return serve(setup, command); });
+  const int status = box.wait();
+  if (foreground > 0) {   // the terminal comes back to the caller, however the shell went
+    ::signal(SIGTTOU, SIG_IGN);
+    ::tcsetpgrp(0, foreground);
+    ::signal(SIGTTOU, SIG_DFL);
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+}  // namespace lab::run
