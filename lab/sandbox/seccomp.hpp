@@ -31,11 +31,11 @@ struct Answered {
   std::int64_t t_ns = 0;
   int pid = 0, tid = 0;
   std::string call;
-  std::string action;          // "errno", "stall", "kill-process", "kill-thread", "allow" (counted, not matched)
+  std::string action;  // "errno", "stall", "kill-process", "kill-thread", "allow" (counted, not matched)
   int error = 0;
-  std::uint64_t count = 0;     // which call under its rule this was, over the role's threads and children
+  std::uint64_t count = 0;  // which call under its rule this was, over the role's threads and children
   std::uint64_t args[6] = {};
-  std::size_t rule = 0;        // index in Seccomp::rules; rules.size(): the fallback
+  std::size_t rule = 0;  // index in Seccomp::rules; rules.size(): the fallback
 };
 
 // The listening side, one for each role (counts are the role's). Lives in init; never blocks.
@@ -45,10 +45,10 @@ class Notifier {
   // `exempt_exec_of`: the first execve of these pids passes whatever the rules say (the start of the program itself).
   Notifier(scenario::Seccomp seccomp, std::function<void(const Answered&)> report);
   ~Notifier();
-  void adopt(sys::Descriptor listener, int pid, bool exempt_first_exec);   // one a process
-  std::vector<int> descriptors() const;     // to poll for POLLIN
-  void serve(int descriptor);               // receives and answers one call; drops a listener that has hung up
-  std::uint64_t fired(std::size_t rule) const;   // how often a rule acted
+  void adopt(sys::Descriptor listener, int pid, bool exempt_first_exec);  // one a process
+  std::vector<int> descriptors() const;                                   // to poll for POLLIN
+  void serve(int descriptor);                   // receives and answers one call; drops a listener that has hung up
+  std::uint64_t fired(std::size_t rule) const;  // how often a rule acted
  private:
   struct State;
   std::unique_ptr<State> state_;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <utility>
+#include <vector>
 
 namespace lab::sys {
 
@@ -33,5 +34,9 @@ class Descriptor {
  private:
   int number_ = -1;
 };
+
+// Closes every descriptor above 2 that is not in `kept` (any order; -1 is ignored), owned or not: for a child that
+// goes on without exec. man close_range.
+void close_descriptors_except(std::vector<int> kept);
 
 }  // namespace lab::sys
