@@ -22,10 +22,10 @@ class Catalogue {
     std::string name, layer, summary;
     std::vector<std::string> tags;
     std::filesystem::path path;
-    std::vector<Mistake> mistakes;      // a file that can't be read is listed with its mistakes
+    std::vector<Mistake> mistakes;  // a file that can't be read is listed with its mistakes
   };
-  std::vector<Entry> scenarios() const; // sorted by layer, then name; the first root wins a name
-  std::vector<Entry> rules() const;     // rule files and whole rulesets
+  std::vector<Entry> scenarios() const;  // sorted by layer, then name; the first root wins a name
+  std::vector<Entry> rules() const;      // rule files and whole rulesets
 
   // A name ("firewall-drop") or a path ("./x.toml", anything with '/' or ending in .toml). Throws std::runtime_error
   // that names the nearest known one when there is none.

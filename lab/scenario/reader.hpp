@@ -12,23 +12,23 @@ namespace lab::scenario {
 
 struct Mistake {
   Place place;
-  std::string message;   // thing, what was expected, what was found
-  std::string hint;      // something that can be typed: "did you mean 'recv'?"; may be empty
+  std::string message;  // thing, what was expected, what was found
+  std::string hint;     // something that can be typed: "did you mean 'recv'?"; may be empty
 };
 
 // "FILE:LINE:COLUMN: message\n  hint: …"
 std::string to_string(const Mistake& mistake);
 
 struct Overrides {
-  std::vector<std::string> set;        // --set KEY=VALUE, in order
-  std::optional<Family> family;        // -4, -6
-  std::optional<Duration> timeout;     // --timeout
+  std::vector<std::string> set;     // --set KEY=VALUE, in order
+  std::optional<Family> family;     // -4, -6
+  std::optional<Duration> timeout;  // --timeout
 };
 
 template <class T>
 struct Read {
   T value;
-  std::vector<Mistake> mistakes;       // empty: `value` is whole
+  std::vector<Mistake> mistakes;  // empty: `value` is whole
   bool ok() const { return mistakes.empty(); }
 };
 
