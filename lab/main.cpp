@@ -1,1 +1,33 @@
-int main() { return 0; }
+// Parses the command line and calls one command. Messages go to standard error; the status is the contract's.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "commands/command_line.hpp"
+#include "commands/commands.hpp"
+#include "system/error.hpp"
+
+namespace {
+
+int complain(const char* what, const std::string& hint, int status) {
+  fmt::print(stderr, "lab: {}\n", what);
+  if (!hint.empty()) fmt::print(stderr, "  hint: {}\n", hint);
+  return status;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  constexpr int usage = 2, skipped = 77, broken = 125;
+  try {
+    const auto command = lab::commands::parse(argc, argv);
+    return command ? command() : 0;
+  } catch (const lab::commands::UsageError& error) {
+    return complain(error.what(), error.hint(), usage);
+  } catch (const lab::sys::Unavailable& error) {
+    return complain(error.what(), "", skipped);
+  } catch (const std::exception& error) {
+    return complain(error.what(), "", broken);
+  }
+}
