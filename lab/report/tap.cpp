@@ -27,8 +27,7 @@ std::string yaml(std::string_view text) {
 
 void write_block(std::ostream& out, const CaseLine& c) {
   out << "  ---\n  result: " << name_of(c.result) << "\n  cause: " << yaml(c.cause) << "\n  status: " << c.status
-      << "\n  message: " << yaml(c.headline) << "\n  duration_ms: " << fmt::format("{:.3f}", c.seconds * 1000)
-      << '\n';
+      << "\n  message: " << yaml(c.headline) << "\n  duration_ms: " << fmt::format("{:.3f}", c.seconds * 1000) << '\n';
   if (c.result != Result::pass && !c.detail.empty()) {
     out << "  detail: |2\n";
     std::string_view text = c.detail;
