@@ -33,10 +33,12 @@ struct Segment {
   bool mptcp = false;           // carries an MPTCP option
   bool md5 = false;             // carries an MD5 signature option
   std::string head;             // first bytes of the payload (at most 16), as hex
+  std::uint32_t folded = 0;     // this many plain in-order segments of its flow and direction went before it and were left out (bulk)
   std::string frame;            // the packet from its IP header on, as hex, as far as captured; "" unless a capture file is wanted
+  bool operator==(const Segment&) const = default;
   template <class A> void fields(A& a) {
-    a("netns", netns)("dev", device)("out", outgoing)("src", source)("dst", target)("flags", flags)("seq", seq)("ack", ack)
-     ("len", length)("win", window)("id", ip_id)("ttl", ttl)("mptcp", mptcp)("md5", md5)("head", head)("frame", frame);
+    a("netns", netns); a("dev", device); a("out", outgoing); a("src", source); a("dst", target); a("flags", flags); a("seq", seq); a("ack", ack);
+     a("len", length); a("win", window); a("id", ip_id); a("ttl", ttl); a("mptcp", mptcp); a("md5", md5); a("head", head); a("folded", folded); a("frame", frame);
   }
 };
 
@@ -50,9 +52,10 @@ struct IcmpError {
   Address quoted_source, quoted_target;
   std::uint32_t quoted_seq = 0;
   std::string frame;            // as in Segment
+  bool operator==(const IcmpError&) const = default;
   template <class A> void fields(A& a) {
-    a("netns", netns)("dev", device)("out", outgoing)("src", source)("dst", target)("type", type)("code", code)("mtu", mtu)
-     ("qsrc", quoted_source)("qdst", quoted_target)("qseq", quoted_seq)("frame", frame);
+    a("netns", netns); a("dev", device); a("out", outgoing); a("src", source); a("dst", target); a("type", type); a("code", code); a("mtu", mtu);
+     a("qsrc", quoted_source); a("qdst", quoted_target); a("qseq", quoted_seq); a("frame", frame);
   }
 };
 
@@ -72,10 +75,11 @@ struct TraceHit {
   std::uint16_t ip_id = 0;
   std::uint32_t trace_id = 0;
   bool icmp = false;            // the packet is an ICMP message; source and target are the quoted flow's where known
+  bool operator==(const TraceHit&) const = default;
   template <class A> void fields(A& a) {
-    a("netns", netns)("family", family)("table", table)("chain", chain)("hook", hook)("handle", handle)("name", name)("text", text)
-     ("type", type)("verdict", verdict)("action", action)("src", source)("dst", target)("flags", flags)("seq", seq)("ack", ack)
-     ("len", length)("id", ip_id)("trace", trace_id)("icmp", icmp);
+    a("netns", netns); a("family", family); a("table", table); a("chain", chain); a("hook", hook); a("handle", handle); a("name", name); a("text", text);
+     a("type", type); a("verdict", verdict); a("action", action); a("src", source); a("dst", target); a("flags", flags); a("seq", seq); a("ack", ack);
+     a("len", length); a("id", ip_id); a("trace", trace_id); a("icmp", icmp);
   }
 };
 
@@ -88,9 +92,10 @@ struct RuleState {
   bool counted = false;         // has a counter
   std::uint64_t packets = 0, bytes = 0;
   std::string when;             // "start", "end"
+  bool operator==(const RuleState&) const = default;
   template <class A> void fields(A& a) {
-    a("netns", netns)("family", family)("table", table)("chain", chain)("hook", hook)("handle", handle)("name", name)("text", text)
-     ("action", action)("file", file)("counted", counted)("packets", packets)("bytes", bytes)("when", when);
+    a("netns", netns); a("family", family); a("table", table); a("chain", chain); a("hook", hook); a("handle", handle); a("name", name); a("text", text);
+     a("action", action); a("file", file); a("counted", counted); a("packets", packets); a("bytes", bytes); a("when", when);
   }
 };
 
@@ -113,12 +118,13 @@ struct SocketState {
   bool shut_read = false, shut_write = false;
   std::string error;            // the pending error's name (SO_ERROR), where it was asked for
   std::string options;          // what matters of its options: "md5", "min-ttl=64", "defer-accept", … separated by spaces
+  bool operator==(const SocketState&) const = default;
   template <class A> void fields(A& a) {
-    a("netns", netns)("local", local)("peer", peer)("state", state)("when", when)("timer", timer)("timer_ms", timer_ms)
-     ("retransmits", retransmits)("probes", probes)("backoff", backoff)("rq", receive_queue)("sq", send_queue)("unacked", unacked)
-     ("notsent", not_sent)("sent", bytes_sent)("acked", bytes_acked)("received", bytes_received)("rwnd", receive_window)
-     ("swnd", send_window)("retrans", total_retransmits)("inode", inode)("pids", pids)("shutr", shut_read)("shutw", shut_write)
-     ("error", error)("options", options);
+    a("netns", netns); a("local", local); a("peer", peer); a("state", state); a("when", when); a("timer", timer); a("timer_ms", timer_ms);
+     a("retransmits", retransmits); a("probes", probes); a("backoff", backoff); a("rq", receive_queue); a("sq", send_queue); a("unacked", unacked);
+     a("notsent", not_sent); a("sent", bytes_sent); a("acked", bytes_acked); a("received", bytes_received); a("rwnd", receive_window);
+     a("swnd", send_window); a("retrans", total_retransmits); a("inode", inode); a("pids", pids); a("shutr", shut_read); a("shutw", shut_write);
+     a("error", error); a("options", options);
   }
 };
 
@@ -126,7 +132,8 @@ struct SocketState {
 struct Counter {
   std::string netns, name;
   std::int64_t change = 0;
-  template <class A> void fields(A& a) { a("netns", netns)("name", name)("change", change); }
+  bool operator==(const Counter&) const = default;
+  template <class A> void fields(A& a) { a("netns", netns); a("name", name); a("change", change); }
 };
 
 // ---- actors: a process that the run started.
@@ -136,8 +143,9 @@ struct ProcessStart {
   std::uint32_t instance = 0;
   std::string program;          // argv[0], "" for steps
   std::vector<std::string> limits;  // "nofile=16", … as the process got them
+  bool operator==(const ProcessStart&) const = default;
   template <class A> void fields(A& a) {
-    a("pid", pid)("role", role)("actor", actor)("instance", instance)("program", program)("limits", limits);
+    a("pid", pid); a("role", role); a("actor", actor); a("instance", instance); a("program", program); a("limits", limits);
   }
 };
 
@@ -155,10 +163,11 @@ struct StepDone {
   int fd = -1;
   Address local, peer;          // of the connection it acted on, where known
   bool linger_reset = false;    // it asked for a reset (SO_LINGER 0, disconnect)
+  bool operator==(const StepDone&) const = default;
   template <class A> void fields(A& a) {
-    a("role", role)("actor", actor)("instance", instance)("index", index)("pid", pid)("tid", tid)("verb", verb)("step", step)
-     ("call", call)("outcome", outcome)("error", error)("bytes", bytes)("start", start_ns)("end", end_ns)("fd", fd)
-     ("local", local)("peer", peer)("lingerreset", linger_reset);
+    a("role", role); a("actor", actor); a("instance", instance); a("index", index); a("pid", pid); a("tid", tid); a("verb", verb); a("step", step);
+     a("call", call); a("outcome", outcome); a("error", error); a("bytes", bytes); a("start", start_ns); a("end", end_ns); a("fd", fd);
+     a("local", local); a("peer", peer); a("lingerreset", linger_reset);
   }
 };
 
@@ -171,8 +180,9 @@ struct ProcessExit {
   int signal = 0;               // the signal that killed it
   bool core = false;
   bool by_lab = false;          // the lab stopped it at the end of the run: never a cause
+  bool operator==(const ProcessExit&) const = default;
   template <class A> void fields(A& a) {
-    a("pid", pid)("role", role)("actor", actor)("instance", instance)("status", status)("signal", signal)("core", core)("bylab", by_lab);
+    a("pid", pid); a("role", role); a("actor", actor); a("instance", instance); a("status", status); a("signal", signal); a("core", core); a("bylab", by_lab);
   }
 };
 
@@ -182,7 +192,8 @@ struct Output {
   std::uint32_t instance = 0;
   bool error = false;           // standard error
   std::string text;
-  template <class A> void fields(A& a) { a("role", role)("actor", actor)("instance", instance)("stderr", error)("text", text); }
+  bool operator==(const Output&) const = default;
+  template <class A> void fields(A& a) { a("role", role); a("actor", actor); a("instance", instance); a("stderr", error); a("text", text); }
 };
 
 // ---- signals: one process sent another a signal, where a source could know (BPF signal_generate, siginfo of a traced process).
@@ -192,8 +203,9 @@ struct SignalSent {
   std::string sender_name;
   bool by_kernel = false;       // raised by the target's own fault or by a limit
   bool by_lab = false;
+  bool operator==(const SignalSent&) const = default;
   template <class A> void fields(A& a) {
-    a("signal", signal)("target", target)("sender", sender)("name", sender_name)("kernel", by_kernel)("bylab", by_lab);
+    a("signal", signal); a("target", target); a("sender", sender); a("name", sender_name); a("kernel", by_kernel); a("bylab", by_lab);
   }
 };
 
@@ -205,8 +217,9 @@ struct ProcessState {
   std::uint64_t cpu_ns = 0;
   std::uint32_t descriptors = 0, threads = 0;
   std::string when;             // "change", "end"
+  bool operator==(const ProcessState&) const = default;
   template <class A> void fields(A& a) {
-    a("pid", pid)("state", state)("wait", wait)("cpu", cpu_ns)("fds", descriptors)("threads", threads)("when", when);
+    a("pid", pid); a("state", state); a("wait", wait); a("cpu", cpu_ns); a("fds", descriptors); a("threads", threads); a("when", when);
   }
 };
 
@@ -223,9 +236,10 @@ struct Call {
   Address local, peer;          // of that descriptor's connection, where known
   bool linger_reset = false;    // setsockopt SO_LINGER {1, 0} or connect AF_UNSPEC
   std::string target;           // other object: a child's pid, a path, a signal
+  bool operator==(const Call&) const = default;
   template <class A> void fields(A& a) {
-    a("pid", pid)("tid", tid)("name", name)("args", args)("result", result)("error", error)("returned", returned)("start", start_ns)
-     ("fd", fd)("local", local)("peer", peer)("lingerreset", linger_reset)("target", target);
+    a("pid", pid); a("tid", tid); a("name", name); a("args", args); a("result", result); a("error", error); a("returned", returned); a("start", start_ns);
+     a("fd", fd); a("local", local); a("peer", peer); a("lingerreset", linger_reset); a("target", target);
   }
 };
 
@@ -239,8 +253,9 @@ struct FilterAct {
   std::string args;
   int fd = -1;                  // the call's first argument, where it is a descriptor
   Address local, peer;          // of that descriptor's connection, where known
+  bool operator==(const FilterAct&) const = default;
   template <class A> void fields(A& a) {
-    a("pid", pid)("tid", tid)("call", call)("action", action)("error", error)("count", count)("args", args)("fd", fd)("local", local)("peer", peer);
+    a("pid", pid); a("tid", tid); a("call", call); a("action", action); a("error", error); a("count", count); a("args", args); a("fd", fd); a("local", local); a("peer", peer);
   }
 };
 
@@ -250,7 +265,8 @@ struct LimitState {
   std::string name;             // "nofile", "nproc", "as", "fsize", "cpu", "cgroup.memory", "cgroup.pids"
   std::uint64_t limit = 0, used = 0;
   bool hit = false;             // the kernel said so (a cgroup's event counter, SIGXCPU, SIGXFSZ)
-  template <class A> void fields(A& a) { a("pid", pid)("name", name)("limit", limit)("used", used)("hit", hit); }
+  bool operator==(const LimitState&) const = default;
+  template <class A> void fields(A& a) { a("pid", pid); a("name", name); a("limit", limit); a("used", used); a("hit", hit); }
 };
 
 // ---- kernel (BPF tracepoints): a packet dropped, a reset built, a retransmission, a change of state.
@@ -264,9 +280,10 @@ struct KernelEvent {
   std::uint32_t seq = 0, length = 0;
   std::uint64_t socket = 0;     // the kernel's socket, as an opaque number
   int pid = 0;                  // current task, where it is one of the sandbox's
+  bool operator==(const KernelEvent&) const = default;
   template <class A> void fields(A& a) {
-    a("kind", kind)("reason", reason)("old", old_state)("state", state)("where", where)("src", source)("dst", target)("flags", flags)
-     ("seq", seq)("len", length)("sk", socket)("pid", pid);
+    a("event", kind); a("reason", reason); a("old", old_state); a("state", state); a("where", where); a("src", source); a("dst", target); a("flags", flags);
+     a("seq", seq); a("len", length); a("sk", socket); a("pid", pid);
   }
 };
 
@@ -278,9 +295,10 @@ struct Flow {
   std::uint32_t status = 0;     // IPS_* bits
   std::uint32_t mark = 0;
   std::uint32_t timeout_s = 0;
+  bool operator==(const Flow&) const = default;
   template <class A> void fields(A& a) {
-    a("netns", netns)("kind", kind)("osrc", original_source)("odst", original_target)("rsrc", reply_source)("rdst", reply_target)
-     ("state", state)("status", status)("mark", mark)("timeout", timeout_s);
+    a("netns", netns); a("event", kind); a("osrc", original_source); a("odst", original_target); a("rsrc", reply_source); a("rdst", reply_target);
+     a("state", state); a("status", status); a("mark", mark); a("timeout", timeout_s);
   }
 };
 
@@ -295,20 +313,23 @@ struct Change {
   std::uint64_t handle = 0;     // of a rule
   int pid = 0;                  // who did it, where the notification says; 0: not known
   std::string process;
+  bool operator==(const Change&) const = default;
   template <class A> void fields(A& a) {
-    a("netns", netns)("kind", kind)("object", object)("detail", detail)("handle", handle)("pid", pid)("process", process);
+    a("netns", netns); a("event", kind); a("object", object); a("detail", detail); a("handle", handle); a("pid", pid); a("process", process);
   }
 };
 
 // ---- static facts of the sandbox or host at the end of the run that a cause can hang on ("xdp on lo", "sockmap", "net.ipv4.tcp_fin_timeout=1").
 struct SystemFact {
   std::string netns, kind, object, value;   // kind: "bpf-attached", "sysctl", "route", "address", "listener-gone"
-  template <class A> void fields(A& a) { a("netns", netns)("kind", kind)("object", object)("value", value); }
+  bool operator==(const SystemFact&) const = default;
+  template <class A> void fields(A& a) { a("netns", netns); a("event", kind); a("object", object); a("value", value); }
 };
 
 // ---- lab: what the run itself did that shaped the evidence: "clients-ended", "deadline", "grace-over", "stopping", "end".
 struct Milestone {
   std::string what;
+  bool operator==(const Milestone&) const = default;
   template <class A> void fields(A& a) { a("what", what); }
 };
 
@@ -319,6 +340,7 @@ struct Event {
   std::int64_t t_ns = 0;
   bool read_time = false;       // the source has no timestamps; t_ns is when the event was read
   What what;
+  bool operator==(const Event&) const = default;
 };
 
 // The source's name as reports print it: "wire", "nft-trace", "rules", "sockets", "counters", "actors", "signals", "processes",
@@ -334,7 +356,8 @@ struct Collector {
   std::string why;              // when off, the reason; when on, what it left out or disturbed
   std::uint64_t events = 0, lost = 0;
   bool disturbs = false;        // it changed the timing of what it watched (ptrace)
-  template <class A> void fields(A& a) { a("name", name)("on", on)("why", why)("events", events)("lost", lost)("disturbs", disturbs); }
+  bool operator==(const Collector&) const = default;
+  template <class A> void fields(A& a) { a("name", name); a("on", on); a("why", why); a("events", events); a("lost", lost); a("disturbs", disturbs); }
 };
 
 // First line of an evidence file.
@@ -345,9 +368,10 @@ struct Provenance {
   std::int64_t realtime_offset_ns = 0;   // CLOCK_REALTIME minus CLOCK_MONOTONIC at the start
   bool root = false;
   std::vector<Collector> collectors;
+  bool operator==(const Provenance&) const = default;
   template <class A> void fields(A& a) {
-    a("format", format)("version", version)("kernel", kernel)("machine", machine)("command", command)("clock", clock)("scenario", scenario)
-     ("started", started_ns)("ended", ended_ns)("realtime_offset", realtime_offset_ns)("root", root)("collectors", collectors);
+    a("format", format); a("version", version); a("kernel", kernel); a("machine", machine); a("command", command); a("clock", clock); a("scenario", scenario);
+     a("started", started_ns); a("ended", ended_ns); a("realtime_offset", realtime_offset_ns); a("root", root); a("collectors", collectors);
   }
 };
 
