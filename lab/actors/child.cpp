@@ -39,14 +39,6 @@ void standard_streams(const Casting& casting) {
   sys::check(::dup2(casting.error < 0 ? null.get() : casting.error, STDERR_FILENO), "standard error");
 }
 
-// A crash leaves no file in the scenario's folder. A limit that was 0 before stays.
-void no_core() {
-  rlimit core{};
-  sys::check(::getrlimit(RLIMIT_CORE, &core), "limit of core files");
-  core.rlim_cur = 0;
-  sys::check(::setrlimit(RLIMIT_CORE, &core), "limit of core files");
-}
-
 int channel_out_of_the_way(int event) {
   rlimit files{};
   sys::check(::getrlimit(RLIMIT_NOFILE, &files), "limit of descriptors");
@@ -147,7 +139,6 @@ void play(const Part& part, const Casting& casting, const Prepare& prepare) {
     const auto pid = ::getpid();
     default_signals(part.actor);
     standard_streams(casting);
-    no_core();
     if (needs_channel(part)) channel = channel_out_of_the_way(part.event);
     for (std::uint32_t i = 0; i < casting.count; ++i)
       part.records.instance(casting.first + i).pid.store(static_cast<std::uint32_t>(pid));
