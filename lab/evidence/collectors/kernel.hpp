@@ -1,0 +1,67 @@
+// Kernel evidence through BPF, for a lab that is root outside: drops, resets, retransmissions, TCP states, signals
+// and the system calls of outside programs. One probe serves many runs at once: it is loaded and attached once, and
+// each sandbox is added to its filter by the inode numbers of its namespaces.
+//
+// What it watches is the caller's own kernel, but only what happens in the sandboxes that were added; everything it
+// made is gone when its descriptors are closed, by the destructor or by the kernel.
+//
+// How run/ wires it, in this order:
+//   1. outer lab: KernelProbe::load(), while sandboxes are being made (it takes milliseconds; kernel.cpp has the
+//   costs).
+//   2. outer lab: watch(namespaces_of(init's pid)) once init exists, before init starts its first actor (init waits for
+//      a byte). Network namespaces that init makes later belong to the sandbox's user namespace and need no adding.
+//   3. outer lab: drain() whenever descriptor() is readable.
+//   4. outer lab: after init has been reaped, drain() then finish(id). Calls that were never finished are reported as
+//      their tasks exit, so nothing has to be collected while the actors live.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "evidence/event.hpp"
+
+namespace lab::evidence {
+
+// Inode numbers as /proc/PID/ns/* shows them; 0: none. A packet or socket belongs to a sandbox when its network
+// namespace is one of `net` or is owned by the user namespace `user`; a task when its pid namespace is `pid` or below.
+struct Namespaces {
+  std::uint32_t user = 0, pid = 0;
+  std::vector<std::uint32_t> net;
+};
+// Those of a process. Throws KernelError when it is gone.
+Namespaces namespaces_of(pid_t pid);
+
+class KernelProbe {
+ public:
+  struct Wanted {
+    bool packets = true;  // kernel: drops, resets, retransmissions, states; and signals
+    bool calls = true;    // system calls of outside programs; costs every process of the machine a few ns a call
+  };
+  using Sandbox = std::uint32_t;
+  using Deliver = std::function<void(Sandbox, Event&&)>;
+
+  // Loads and attaches. Throws Unavailable with the reason ("built without BPF", "needs root", no BTF, …).
+  static std::unique_ptr<KernelProbe> load(Wanted wanted);
+  // What load() would say here; "" when it can. Loads nothing: for `lab doctor` and for reports.
+  static std::string why_not();
+
+  virtual ~KernelProbe() = default;
+
+  // At most 1024 at a time; throws LabError beyond that, KernelError when the kernel refuses.
+  virtual Sandbox watch(const Namespaces& namespaces) = 0;
+  // Readable when the ring is a quarter full, which short runs never reach: drain at their end.
+  virtual int descriptor() const = 0;
+  // Hands out what is in the ring, oldest first on each CPU; never blocks. Events of unknown sandboxes are dropped.
+  // One thread at a time.
+  virtual void drain(const Deliver& deliver) = 0;
+  // The sandbox is gone: delivers what was held back of its repeated calls, takes it off the filter, and says how the
+  // collectors "kernel", "signals" and "syscalls" fared for it.
+  virtual std::vector<Collector> finish(Sandbox sandbox, const Deliver& deliver) = 0;
+};
+
+}  // namespace lab::evidence

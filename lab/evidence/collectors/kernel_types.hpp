@@ -1,0 +1,66 @@
+// What the probe must know of the running kernel's types: offsets for libbpf's relocations, names of reasons, and how
+// many arguments a tracepoint has. All of it is in /sys/kernel/btf/vmlinux, but reading those megabytes takes some
+// twenty milliseconds; so the few types that matter are copied into a BTF of their own, once per kernel, and cached.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "system/descriptor.hpp"
+
+struct btf;
+
+namespace lab::evidence {
+
+// BTF as raw bytes, small and complete in itself.
+using RawTypes = std::string;
+
+// The types named in `wanted` (a BPF object's own BTF), each with those members that some type there names, the
+// reasons' enums, and the tracepoints' prototypes. Throws Unavailable when the kernel has no BTF (`path` is its file).
+RawTypes thin_types(const btf& wanted, const std::string& path = "/sys/kernel/btf/vmlinux");
+
+// A folder of the running kernel's thin types. Files are named by the kernel and by what asked for them; anybody may
+// delete them at any time. A folder or file that someone else could have written is not used.
+class TypesCache {
+ public:
+  // As root /var/cache/lab, else lab in $XDG_CACHE_HOME, else in ~/.cache; "" when there is no home.
+  static std::filesystem::path usual_folder();
+  explicit TypesCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  // "" when there is none, or none that can be trusted.
+  RawTypes find(std::string_view key) const;
+  // Whether it was kept: a full disk or a read-only system is no error, only slow.
+  bool keep(std::string_view key, const RawTypes& types) const;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+// Names the running kernel (its build, not only its release) together with the programs of `object`.
+std::string types_key(std::string_view object);
+
+// What is read out of thin types by name.
+class KernelNames {
+ public:
+  using Table = std::map<std::uint32_t, std::string>;
+  KernelNames(std::map<std::string, int> arguments, Table drops, Table resets)
+      : arguments_(std::move(arguments)), drops_(std::move(drops)), resets_(std::move(resets)) {}
+  static KernelNames of(const RawTypes& types);
+
+  // Arguments of a raw tracepoint; 0 when the kernel does not have it.
+  int arguments(const std::string& tracepoint) const;
+  // "NETFILTER_DROP"; a number the kernel has no name for is written as such, no_reason as "".
+  static constexpr std::uint32_t no_reason = 0xffffffff;
+  std::string drop_reason(std::uint32_t reason) const;
+  std::string reset_reason(std::uint32_t reason) const;
+
+ private:
+  std::map<std::string, int> arguments_;
+  Table drops_, resets_;
+};
+
+}  // namespace lab::evidence

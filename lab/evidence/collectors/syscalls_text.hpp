@@ -1,0 +1,15 @@
+// Arguments of system calls as strace prints them. Pure.
+#pragma once
+
+#include <string>
+
+#include "evidence/collectors/kernel_raw.h"
+
+namespace lab::evidence {
+
+// `letter` and `index` of one argument; see syscalls_table.cpp. "" for what cannot be told.
+std::string argument_text(char letter, unsigned index, const raw_call& raw);
+
+std::string socket_address_text(const unsigned char* bytes, std::size_t length);
+
+}  // namespace lab::evidence
