@@ -2,9 +2,7 @@
 #ifndef LAB_KERNEL_RAW_H
 #define LAB_KERNEL_RAW_H
 
-#ifndef __BPF__
 #include <linux/types.h>
-#endif
 
 enum {
   RAW_DROP = 1,
