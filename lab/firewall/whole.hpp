@@ -9,7 +9,7 @@ namespace lab::firewall {
 
 struct Loaded {
   bool ok = false;
-  std::string messages;   // libnftables' own, their place turned into that of `file` (first line `line`)
+  std::string messages;  // libnftables' own, their place turned into that of `file` (first line `line`)
 };
 // Loads `text` into the calling thread's network namespace, with `$server_port`, `$server_address` and
 // `$client_address` defined. `include` sees what the calling process may read. Never throws for a bad ruleset.
@@ -18,8 +18,30 @@ Loaded load(const std::string& text, const Flow& flow, const std::string& file, 
 Loaded check(const std::string& text, const Flow& flow, const std::string& file, std::uint32_t line = 1);
 // `nft list ruleset` of the calling thread's network namespace.
 std::string list_ruleset();
-// Puts `meta nftrace set 1` in front of what a whole ruleset's base chains see, for first segments, retransmissions
-// and a bounded rate: a table of the lab's own, owner flag set. Returns how many packets a second at most.
-class Tracing;
+// Traces a whole ruleset: a table of the lab's own ("inet lab-trace", owner flag set, gone with this object) sets
+// nftrace before the ruleset's chains see a packet, at prerouting and output, priority -350: chains before raw (-300)
+// are not traced. Make it after load().
+//
+// Covered, of the flow's TCP segments in each direction and family: SYN, FIN and RST always; of the others the first
+// kFlowFirst of each flow and then kFlowRate a second, so that a stalled flow's retransmissions are traced though
+// nothing knows that they are such; ICMP at kIcmpRate a second; in all at most kRate segments a second. What is left
+// out is counted: account(). No ct statement is used: the first one of a namespace changes what is measured.
+class Tracing {
+ public:
+  static constexpr unsigned kFlowFirst = 32, kFlowRate = 10, kIcmpRate = 100,
+                            kRate = 2000;  // packets; packets a second
+  explicit Tracing(const Flow& flow);
+  ~Tracing();
+  Tracing(Tracing&&) noexcept;
+
+  struct Account {
+    std::uint64_t traced = 0, skipped = 0;
+  };
+  Account account() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 }  // namespace lab::firewall

@@ -1,0 +1,54 @@
+// Typed rules to statements. Pure: it knows the nft language's rules, and neither libnftnl nor the kernel.
+//
+// A chain of the lab's is named after its hook and sits at priority filter (0): behind conntrack (-200) and destination
+// translation (-100), before source translation (100), so that both directions show the server's own port at every
+// hook. What one statement can't say is kept in sets by helper rules in two more chains of the same hook, HOOK-before
+// at priority -1 and HOOK-after at +1: an accept among the faults can't skip those.
+//
+//   handshake-HOOK  flows whose handshake is under way at this hook: filled by the SYN (and a SYN,ACK), emptied behind
+//   the
+//                   faults by the handshake's last ACK, for the answers by the SYN,ACK. A flow that was there before
+//                   the rule is in no such set, so that all of it counts as behind the handshake. No conntrack is
+//                   needed: the first ct rule of a namespace changes what is measured.
+//   age-N           flows younger than `after = { time }`: the first SYN's element times out.
+//   excess-N        flows that were over the limit of `connections` when they began (connlimit counts a connection
+//                   only where it is still unconfirmed, hence at the hook that its SYN meets first).
+//
+// Nothing is kept in packet or conntrack marks: those are the user's.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "firewall/compiler.hpp"
+#include "firewall/statement.hpp"
+
+namespace lab::firewall {
+
+class Compiler {
+ public:
+  Compiler(Flow flow, bool trace);
+
+  // What is in the kernel already, when it isn't this compiler's own work.
+  void know_chain(const std::string& name) { chains_.insert(name); }
+  void know_set(const std::string& name);
+
+  // The rules' lines, with the chains and sets that are not there yet. Throws LabError for what refuse() would have
+  // named.
+  Program compile(const std::vector<scenario::Rule>& rules);
+
+ private:
+  friend struct RuleCompiler;
+  std::string numbered(const char* kind);
+
+  Flow flow_;
+  bool trace_;
+  std::set<std::string> chains_, sets_;
+  unsigned next_ = 1;  // number of the next age- or excess- set
+};
+
+// Towards the server or the client, or either, by ports and, where that is no loopback address, the server's address.
+std::vector<Statement> direction_of(scenario::Direction direction, const Flow& flow);
+
+}  // namespace lab::firewall
