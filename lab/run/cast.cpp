@@ -96,7 +96,7 @@ Cast::Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Te
     member->actor = std::make_unique<actors::Actor>(actor, context);
     if (actor.role == Role::op) member->actor->serve(acts);
     if (actor.seccomp) {
-      member->filter = sandbox::compile(*actor.seccomp);
+      member->filter = sandbox::compile(*actor.seccomp, !actor.run.empty());
       member->notifier = std::make_unique<sandbox::Notifier>(*actor.seccomp, [this](const sandbox::Answered& answered) {
         teller_.put({.t_ns = answered.t_ns, .what = filter_act(answered)});
       });
@@ -113,11 +113,15 @@ void Cast::prepare(const Member& member, int keep_fd) const {
   if (namespaces_.size() > 1) sys::check(::setns(ns.ns.get(), CLONE_NEWNET), "enter the network namespace of " + what.name);
   if (const auto group = setup_.cgroups.find(what.name); group != setup_.cgroups.end())
     sys::check(::write(group->second, "0", 1), "join the cgroup of " + what.name);
+  std::vector<int> keep;
+  if (keep_fd >= 0) keep.push_back(keep_fd);
+  if (member.notifier) keep.push_back(member.notifier->mailbox());
   sandbox::confine({.limits = &what.limits,
                     .program = !what.run.empty(),
                     .keep_capabilities = what.role == Role::op,
-                    .identity = setup_.plan.identity},
-                   keep_fd);
+                    .identity = setup_.plan.identity,
+                    .keep = keep});
+  if (member.notifier) member.notifier->install(member.filter);
 }
 
 bool Cast::start(Role role) {
