@@ -1,10 +1,12 @@
 // Many runs under one poll loop: each is a sandbox of its own, so that one scenario's crash is that scenario's result.
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <list>
 #include <map>
 
+#include "evidence/collectors/kernel.hpp"
 #include "run/flight.hpp"
 #include "run/run.hpp"
 #include "system/error.hpp"
@@ -49,15 +51,34 @@ class InOrder {
   bool go_on_ = true;
 };
 
+bool without(const Options& options, const char* name) {
+  return std::find(options.without.begin(), options.without.end(), name) != options.without.end();
+}
+
+// One probe serves the whole batch: loading it costs as much as a small run.
+std::unique_ptr<evidence::KernelProbe> load_probe(const Options& options, std::vector<evidence::Collector>& off) {
+  const evidence::KernelProbe::Wanted wanted{.packets = !without(options, "kernel"), .calls = !without(options, "syscalls")};
+  std::string why = "switched off";
+  if (wanted.packets || wanted.calls) try {
+      if (options.rootless || ::geteuid() != 0) throw sys::Unavailable("needs root");
+      return evidence::KernelProbe::load(wanted);
+    } catch (const std::exception& reason) {
+      why = reason.what();
+    }
+  off.push_back({.name = "kernel", .why = why});
+  off.push_back({.name = "syscalls", .why = why});
+  return nullptr;
+}
+
 // Reads from whoever has something to say; returns those that have landed.
 class Sky {
  public:
-  explicit Sky(const Options& options) : options_(options) {}
+  explicit Sky(const Options& options) : options_(options), probe_(load_probe(options, off_)) {}
   std::size_t flying() const { return slots_.size(); }
 
   void launch(std::size_t index, const scenario::Scenario& scenario, InOrder& results) {
     try {
-      slots_.push_back({index, &scenario, std::make_unique<Flight>(scenario, options_)});
+      slots_.push_back({index, &scenario, std::make_unique<Flight>(scenario, options_, probe_.get())});
     } catch (const std::exception& error) {
       results.put(index, failed(scenario, kind_of(error), error.what()));
     }
@@ -70,8 +91,10 @@ class Sky {
       waiting.push_back({slot.flight->descriptor(), POLLIN, 0});
       timeout = std::min(timeout, slot.flight->last_call().poll_ms());
     }
+    if (probe_) waiting.push_back({probe_->descriptor(), POLLIN, 0});
     const int n = ::poll(waiting.data(), waiting.size(), timeout);
     if (n < 0 && errno != EINTR) sys::check(n, "poll the sandboxes");
+    if (probe_ && n > 0 && waiting.back().revents) drain();
     std::size_t i = 0;
     for (auto at = slots_.begin(); at != slots_.end(); ++i) {
       const bool heard = n > 0 && waiting[i].revents != 0;
@@ -96,14 +119,26 @@ class Sky {
     slot.flight->abort("the sandbox did not end by itself long after its deadline");
     return false;
   }
-  static report::Report land(Slot& slot) {
+  void drain() {
+    if (!probe_) return;
+    probe_->drain([&](evidence::KernelProbe::Sandbox sandbox, evidence::Event&& event) {
+      for (auto& slot : slots_)
+        if (slot.flight->watched() == sandbox) slot.flight->see(std::move(event));
+    });
+  }
+  report::Report land(Slot& slot) {
     try {
+      slot.flight->wait();
+      drain();   // the last events of its processes come with their end
+      for (const auto& account : off_) slot.flight->account(account);
       return slot.flight->land();
     } catch (const std::exception& error) {
       return failed(*slot.scenario, kind_of(error), error.what());
     }
   }
   const Options& options_;
+  std::vector<evidence::Collector> off_;   // of the probe, where it could not be loaded
+  std::unique_ptr<evidence::KernelProbe> probe_;
   std::list<Slot> slots_;
 };
 

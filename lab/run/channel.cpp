@@ -14,7 +14,7 @@ namespace lab::run {
 
 namespace {
 
-constexpr char kEvidence = 'E', kOperator = 'O', kSeccomp = 'S', kFailure = 'F', kReady = 'R', kTimes = 'T';
+constexpr char kEvidence = 'E', kOperator = 'O', kSeccomp = 'S', kFailure = 'F', kReady = 'R', kTimes = 'T', kRule = 'H';
 constexpr std::size_t kHeader = 5;              // length of the payload in four bytes, kind in one
 constexpr std::size_t kFlushAt = 256 * 1024;    // bytes; keeps init's memory flat under long runs
 
@@ -45,11 +45,15 @@ void Teller::seccomp(const FaultCount& count) {
   frame(kSeccomp, fmt::format("{} {} {}", count.count, count.unobserved ? 1 : 0, count.name));
 }
 
+void Teller::rule(const report::RuleLine& rule) {
+  frame(kRule, fmt::format("{} {} {}\n{}\n{}", rule.packets, rule.bytes, rule.name, rule.place, rule.text));
+}
+
 void Teller::failure(Failure kind, const std::string& reason) {
   frame(kFailure, fmt::format("{} {}", static_cast<int>(kind), reason));
 }
 
-void Teller::ready(const std::string& namespaces) { frame(kReady, namespaces); }
+void Teller::ready() { frame(kReady, {}); }
 
 void Teller::times(std::int64_t started, std::int64_t acting, std::int64_t ended, bool deadline) {
   if (!evidence_.empty()) frame(kEvidence, std::exchange(evidence_, {}));
@@ -110,8 +114,17 @@ void Listener::message(char kind, std::string_view payload) {
       std::getline(words, gathered_.reason, '\0');
       break;
     }
+    case kRule: {
+      report::RuleLine rule;
+      words >> rule.packets >> rule.bytes >> std::ws;
+      std::getline(words, rule.name);
+      std::getline(words, rule.place);
+      std::getline(words, rule.text, '\0');
+      gathered_.rules.push_back(std::move(rule));
+      break;
+    }
     case kReady:
-      if (ready_) ready_(std::string(payload));
+      if (ready_) ready_();
       break;
     case kTimes:
       words >> gathered_.started_ns >> gathered_.acting_ns >> gathered_.ended_ns >> gathered_.deadline;

@@ -22,9 +22,9 @@ class Teller : public evidence::Sink {
   void account(const evidence::Collector& collector);
   void operator_step(const evidence::StepDone& step);   // for the report, never evidence
   void seccomp(const FaultCount& count);
+  void rule(const report::RuleLine& rule);              // for the report, like the two above
   void failure(Failure kind, const std::string& reason);
-  // Set-up is finished; the network namespaces' inode numbers, separated by spaces.
-  void ready(const std::string& namespaces);
+  void ready();   // set-up is finished
   void times(std::int64_t started_ns, std::int64_t acting_ns, std::int64_t ended_ns, bool deadline);
   void flush();
   std::uint64_t events() const { return events_; }
@@ -41,7 +41,7 @@ class Teller : public evidence::Sink {
 // lab's end: takes whatever bytes came, fills a Gathered.
 class Listener {
  public:
-  Listener(Gathered& gathered, std::function<void(const std::string& namespaces)> ready)
+  Listener(Gathered& gathered, std::function<void()> ready)
       : gathered_(gathered), ready_(std::move(ready)) {}
   void take(std::string_view bytes);
   bool whole() const { return whole_; }   // the last message has come: init finished by itself
@@ -49,7 +49,7 @@ class Listener {
  private:
   void message(char kind, std::string_view payload);
   Gathered& gathered_;
-  std::function<void(const std::string&)> ready_;
+  std::function<void()> ready_;
   std::string buffer_;
   bool whole_ = false;
 };

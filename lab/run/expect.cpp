@@ -105,6 +105,9 @@ ExpectationLine number_line(std::string key, const Expectation& wanted, std::int
 // A rule by its name; the counters of rules that share it add up (one for each address family or topology side).
 std::int64_t hits_of(const std::string& name, const Gathered& gathered) {
   std::int64_t hits = 0;
+  for (const auto& rule : gathered.rules)
+    if (rule.name == name) hits += static_cast<std::int64_t>(rule.packets);
+  if (hits) return hits;
   for (const auto& event : gathered.timeline.events)
     if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->name == name)
       hits += static_cast<std::int64_t>(rule->packets);

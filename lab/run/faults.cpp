@@ -102,6 +102,9 @@ void add_cgroup(const scenario::Actor& actor, const Met& met, std::vector<FaultL
 
 std::uint64_t hits_of(const std::string& name, const Gathered& gathered) {
   std::uint64_t hits = 0, traced = 0;
+  for (const auto& rule : gathered.rules)
+    if (rule.name == name) hits += rule.packets;
+  if (hits) return hits;
   for (const auto& event : gathered.timeline.events) {
     if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->name == name)
       hits += rule->packets;

@@ -66,10 +66,11 @@ Setup setup_for(const scenario::Scenario& scenario, const Options& options) {
           .cgroups = {}};
 }
 
-Flight::Flight(const scenario::Scenario& scenario, const Options& options)
+Flight::Flight(const scenario::Scenario& scenario, const Options& options, evidence::KernelProbe* probe)
     : scenario_(scenario),
       options_(options),
-      listener_(gathered_, [this](const std::string& namespaces) { ready(namespaces); }),
+      probe_(probe),
+      listener_(gathered_, [this] { ready(); }),
       began_ns_(sys::now_ns()),
       last_call_(sys::Deadline::after_ns(scenario.timeout.count() + scenario.grace.count() + kSlack)) {
   gathered_.timeline.provenance = provenance(scenario, options);
@@ -88,7 +89,9 @@ Flight::Flight(const scenario::Scenario& scenario, const Options& options)
 
 Flight::~Flight() = default;
 
-void Flight::ready(const std::string&) {
+// init has furnished its sandbox and waits: from here on the probe sees what the actors do.
+void Flight::ready() {
+  if (probe_) watched_ = probe_->watch(evidence::namespaces_of(sandbox_->pid()));
   const char byte = 'g';
   sys::check(::write(go_.get(), &byte, 1), "write the go pipe");
 }
@@ -110,19 +113,26 @@ void Flight::abort(const std::string& why) {
   }
 }
 
-report::Report Flight::land() {
+void Flight::wait() {
   const auto told = sys::now_ns();
-  const int status = sandbox_->wait();
+  status_ = sandbox_->wait();
+  teardown_ns_ = sys::now_ns() - told;
+}
+
+report::Report Flight::land() {
   if (!listener_.whole() && gathered_.failure == Failure::none) {
     gathered_.failure = Failure::lab;
-    gathered_.reason = WIFSIGNALED(status)
-                           ? "the sandbox's first process was killed by " + sys::signal_name(WTERMSIG(status))
-                           : "the sandbox's first process ended without a word, status " + std::to_string(WEXITSTATUS(status));
+    gathered_.reason = WIFSIGNALED(status_)
+                           ? "the sandbox's first process was killed by " + sys::signal_name(WTERMSIG(status_))
+                           : "the sandbox's first process ended without a word, status " + std::to_string(WEXITSTATUS(status_));
+  }
+  if (watched_) {
+    const auto mine = [&](evidence::KernelProbe::Sandbox, evidence::Event&& event) { see(std::move(event)); };
+    for (auto& account : probe_->finish(*watched_, mine)) gathered_.timeline.provenance.collectors.push_back(std::move(account));
   }
   gathered_.timeline.provenance.ended_ns = sys::now_ns();
-  const auto torn_down = sys::now_ns();
   auto report = tell(scenario_, std::move(gathered_));
-  report.timing.teardown = static_cast<double>(torn_down - told) / 1e6;
+  report.timing.teardown = static_cast<double>(teardown_ns_) / 1e6;
   report.timing.total = static_cast<double>(sys::now_ns() - began_ns_) / 1e6;
   return report;
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "evidence/collectors/kernel.hpp"
 #include "report/report.hpp"
 #include "run/channel.hpp"
 #include "run/gathered.hpp"
@@ -16,8 +18,13 @@ namespace lab::run {
 class Flight {
  public:
   // Starts the sandbox. Throws Unavailable or KernelError when there can be none.
-  Flight(const scenario::Scenario& scenario, const Options& options);
+  // `probe` may be null: no kernel evidence.
+  Flight(const scenario::Scenario& scenario, const Options& options, evidence::KernelProbe* probe);
   ~Flight();
+  // An event that the probe saw in this run's sandbox.
+  void see(evidence::Event&& event) { gathered_.timeline.events.push_back(std::move(event)); }
+  void account(const evidence::Collector& one) { gathered_.timeline.provenance.collectors.push_back(one); }
+  std::optional<evidence::KernelProbe::Sandbox> watched() const { return watched_; }
 
   int descriptor() const { return records_.get(); }
   // Reads what came; false once the sandbox has said its last word.
@@ -25,18 +32,23 @@ class Flight {
   // The moment at which a sandbox that no longer answers is killed (its own deadline and more than its clean-up).
   const sys::Deadline& last_call() const { return last_call_; }
   void abort(const std::string& why);
-  // Waits for the end of everything inside, judges and compares.
+  // Blocks until everything inside is gone.
+  void wait();
+  // After that: judges and compares.
   report::Report land();
 
  private:
-  void ready(const std::string& namespaces);
+  void ready();
 
   const scenario::Scenario& scenario_;
   const Options& options_;
+  evidence::KernelProbe* probe_;
+  std::optional<evidence::KernelProbe::Sandbox> watched_;
   Gathered gathered_;
   Listener listener_;
   sys::Descriptor records_, go_;
-  std::int64_t began_ns_ = 0;
+  std::int64_t began_ns_ = 0, teardown_ns_ = 0;
+  int status_ = 0;   // init's wait status
   sys::Deadline last_call_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;
 };

@@ -30,6 +30,7 @@ struct Gathered {
   evidence::Timeline timeline;                       // without the operator's steps
   std::vector<evidence::StepDone> operator_steps;
   std::vector<FaultCount> seccomp;                   // from the notifier, in rule order of each actor
+  std::vector<report::RuleLine> rules;               // typed rules with their counters at the end, whatever collectors ran
   Failure failure = Failure::none;
   std::string reason;                                // of the failure
   bool deadline = false;                             // the run's own deadline passed

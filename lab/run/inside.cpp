@@ -1,7 +1,5 @@
 #include "run/inside.hpp"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "run/cast.hpp"
@@ -19,19 +17,9 @@ namespace {
 
 using scenario::Role;
 
-std::string inode_numbers(const std::vector<sandbox::Netns>& all) {
-  std::string text;
-  for (const auto& ns : all) {
-    struct stat st {};
-    sys::check(::fstat(ns.ns.get(), &st), "fstat the network namespace");
-    text += fmt::format("{}{}", text.empty() ? "" : " ", st.st_ino);
-  }
-  return text;
-}
-
 // lab's kernel collector has to watch before the first actor does anything.
-void wait_for_go(Teller& teller, const sys::Descriptor& go, const std::vector<sandbox::Netns>& namespaces) {
-  teller.ready(inode_numbers(namespaces));
+void wait_for_go(Teller& teller, const sys::Descriptor& go) {
+  teller.ready();
   teller.flush();
   if (!go.valid()) return;
   char byte = 0;
@@ -53,12 +41,14 @@ void run(Setup& setup, Teller& teller) {
   Acts acts(*setup.scenario, namespaces, rules, watchers, live, teller);
   Cast cast(setup, namespaces, teller, watchers, acts);
   acts.meet(cast);
-  wait_for_go(teller, setup.go, namespaces);
+  wait_for_go(teller, setup.go);
   watchers.start(teller);
 
   const auto acting = sys::now_ns();
   Stage stage(*setup.scenario, teller, watchers, cast);
   const bool deadline = stage.perform();
+  for (const auto& held : rules.held())
+    if (!held.helper) teller.rule({.name = held.name, .text = held.text, .place = held.place, .packets = held.packets, .bytes = held.bytes});
   for (const auto& account : watchers.accounts()) teller.account(account);
   teller.times(started, acting, sys::now_ns(), deadline);
   teller.show({});

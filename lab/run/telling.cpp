@@ -65,9 +65,15 @@ class ActorLines {
   std::vector<report::ActorLine> lines_;
 };
 
-void add_rules(Report& report) {
+bool known(const std::vector<report::RuleLine>& rules, const std::string& name) {
+  return !name.empty() && std::any_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule.name == name; });
+}
+
+// Typed rules as the compiler holds them; those of a whole ruleset as the collector read them.
+void add_rules(Report& report, std::vector<report::RuleLine>&& typed) {
+  report.rules = std::move(typed);
   for (const auto& event : report.timeline.events)
-    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->handle)
+    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->handle && !known(report.rules, rule->name))
       report.rules.push_back(
           {.name = rule->name, .text = rule->text, .place = rule->file, .packets = rule->packets, .bytes = rule->bytes});
 }
@@ -124,7 +130,7 @@ Report tell(const scenario::Scenario& scenario, Gathered&& gathered) {
   report.timing.setup = ms(gathered.acting_ns - gathered.started_ns);
   report.timing.run = ms(gathered.ended_ns - gathered.acting_ns);
   report.timeline = std::move(gathered.timeline);
-  add_rules(report);
+  add_rules(report, std::move(gathered.rules));
   add_counters(report);
   return report;
 }
