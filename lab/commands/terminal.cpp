@@ -42,7 +42,7 @@ bool coloured(Colour colour) {
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 
 report::TextOptions text_options(Colour colour, int verbosity) {
-  return {.colour = coloured(colour), .unicode = utf8(), .width = std::max(40, width()), .verbosity = verbosity};
+  return {.colour = coloured(colour), .unicode = utf8(), .width = std::max(60, width()), .verbosity = verbosity};
 }
 
 }  // namespace lab::commands

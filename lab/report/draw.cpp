@@ -18,7 +18,7 @@ struct Columns {
 
 Columns columns(int width) {
   const int room = std::min(width, kMostWidth) - kTime - 1 - 2;
-  const int middle = std::max(16, room * 2 / 5);
+  const int middle = std::max(18, room * 36 / 100);
   return {std::max(8, (room - middle) / 2), middle};
 }
 
@@ -42,12 +42,11 @@ class Drawing {
   // A blank on the side of the life line belongs to the column.
   Lines lines(const std::string& text) const {
     if (text.empty()) return {};
-    auto all = wrap(printable(text), columns_.side - 1);
+    auto all = wrap_hard(printable(text), columns_.side - 1);
     if (all.size() > kMostLines) {
       all.resize(kMostLines);
-      all.back() += "~";
+      all.back() = cut(all.back() + "~~~", columns_.side - 1);
     }
-    for (auto& line : all) line = cut(line, columns_.side - 1);
     return all;
   }
   Lines sides(const char* who, const std::string& address) const {

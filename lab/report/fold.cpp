@@ -61,7 +61,7 @@ void fold_again(Rows& rows) {
     }
     const auto last = rows[end - 1].t_ns, first = rows[i].t_ns;
     kept.push_back(std::move(rows[i]));
-    kept.push_back(note(last, fmt::format("the same {} times more, over {}", more, duration(last - first))));
+    kept.push_back(note(last, fmt::format("{} more over {}", more, duration(last - first))));
     i = end;
   }
   rows = std::move(kept);

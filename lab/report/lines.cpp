@@ -74,6 +74,19 @@ std::vector<std::string> wrap(std::string_view text, int width) {
   return lines;
 }
 
+std::vector<std::string> wrap_hard(std::string_view text, int width) {
+  std::vector<std::string> lines;
+  for (const auto& line : wrap(text, width)) {
+    std::string part;
+    for (std::size_t i = 0; i < line.size(); ++i) {
+      if (!continues(line[i]) && cells(part) == width) lines.push_back(std::exchange(part, {}));
+      part += line[i];
+    }
+    lines.push_back(part);
+  }
+  return lines;
+}
+
 std::string paragraph(const std::string& first, std::string_view text, int width) {
   const int indent = cells(first);
   std::string out;
