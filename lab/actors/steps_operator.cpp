@@ -7,8 +7,6 @@
 
 namespace lab::actors {
 
-bool is_operators(scenario::Verb verb) { return verb >= scenario::Verb::add_rules; }
-
 Lane::Next Lane::ask_init(const Op& op, Entry& entry) {
   if (process_.channel < 0) {
     entry.failed(ENOSYS);
