@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 
 namespace lab::sys {
 
@@ -34,10 +35,15 @@ class Unavailable : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Throws KernelError(errno, object) when `result` is -1 (or a null mapping), else passes it on.
+// Throws KernelError(errno, object) when `result` is -1 (MAP_FAILED for a pointer), else passes it on.
 template <class Result>
 Result check(Result result, std::string_view object) {
-  if (result == static_cast<Result>(-1)) throw KernelError(errno, std::string(object));
+  Result failed;
+  if constexpr (std::is_pointer_v<Result>)
+    failed = reinterpret_cast<Result>(-1);
+  else
+    failed = static_cast<Result>(-1);
+  if (result == failed) throw KernelError(errno, std::string(object));
   return result;
 }
 

@@ -1,0 +1,104 @@
+// The wire: every TCP segment, and every ICMP error about one, that a device of the namespace carried.
+#include <fmt/format.h>
+#include <net/if.h>
+
+#include <ctime>
+#include <map>
+
+#include "evidence/collectors/collector.hpp"
+#include "evidence/collectors/folding.hpp"
+#include "evidence/collectors/packet.hpp"
+#include "evidence/collectors/packet_ring.hpp"
+#include "system/clock.hpp"
+
+namespace lab::evidence {
+namespace {
+
+// What to add to a CLOCK_REALTIME stamp; the two reads bracket the third.
+std::int64_t to_monotonic() {
+  const auto before = sys::now_ns();
+  timespec real{};
+  clock_gettime(CLOCK_REALTIME, &real);
+  const auto after = sys::now_ns();
+  return before + (after - before) / 2 - (std::int64_t{real.tv_sec} * 1'000'000'000 + real.tv_nsec);
+}
+
+std::string hex(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return text;
+}
+
+class Wire : public Source {
+ public:
+  Wire(std::string netns, bool keep_frames)
+      : netns_(std::move(netns)), keep_frames_(keep_frames), loopback_(static_cast<int>(::if_nametoindex("lo"))), ring_(netns_.empty()) {
+    learn_devices();
+  }
+
+  std::vector<int> descriptors() const override { return {ring_.descriptor()}; }
+  void start(Sink&) override {
+    ring_.drain([](const PacketRing::Packet&) {});
+    ring_.lost();
+  }
+  void drain(Sink& sink) override {
+    const auto offset = to_monotonic();
+    ring_.drain([&](const PacketRing::Packet& packet) { take(packet, packet.realtime_ns + offset, sink); });
+    lost_ += ring_.lost();
+  }
+  void finish(Sink& sink) override {
+    drain(sink);
+    folding_.flush([&](std::int64_t t_ns, Segment&& segment) { put(sink, t_ns, std::move(segment)); });
+  }
+  Collector account() const override {
+    Collector account{.name = "wire", .on = true, .why = "", .events = events_, .lost = lost_};
+    if (folding_.folded()) account.why = fmt::format("{} plain segments of bulk transfers folded", folding_.folded());
+    return account;
+  }
+
+ private:
+  // Names are asked for in the namespace: later on the thread may be in another.
+  void learn_devices() {
+    auto* all = ::if_nameindex();
+    for (auto* one = all; one && one->if_index; ++one) devices_[static_cast<int>(one->if_index)] = one->if_name;
+    ::if_freenameindex(all);
+  }
+
+  void take(const PacketRing::Packet& packet, std::int64_t t_ns, Sink& sink) {
+    if (packet.outgoing && packet.device == loopback_) return;   // it comes in again
+    auto parsed = parse_packet(packet.bytes);
+    if (!parsed) return;
+    std::visit([&](auto& what) { label(what, packet); }, *parsed);
+    if (auto* error = std::get_if<IcmpError>(&*parsed))
+      put(sink, t_ns, std::move(*error));
+    else
+      folding_.put(t_ns, std::move(std::get<Segment>(*parsed)),
+                   [&](std::int64_t t, Segment&& segment) { put(sink, t, std::move(segment)); });
+  }
+  void label(auto& what, const PacketRing::Packet& packet) const {
+    const auto device = devices_.find(packet.device);
+    what.netns = netns_;
+    what.device = device == devices_.end() ? fmt::format("device {}", packet.device) : device->second;
+    what.outgoing = packet.outgoing;
+    if (keep_frames_) what.frame = hex(packet.bytes);
+  }
+  template <class Seen>
+  void put(Sink& sink, std::int64_t t_ns, Seen&& seen) {
+    sink.put({.t_ns = t_ns, .what = std::forward<Seen>(seen)});
+    ++events_;
+  }
+
+  std::string netns_;
+  bool keep_frames_;
+  int loopback_;
+  std::map<int, std::string> devices_;
+  PacketRing ring_;
+  Folding folding_;
+  std::uint64_t events_ = 0, lost_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_wire(const std::string& netns, bool keep_frames) { return std::make_unique<Wire>(netns, keep_frames); }
+
+}  // namespace lab::evidence
