@@ -188,7 +188,7 @@ class Emitter {
   void operator()(const nft::Chance& c) {
     number(NFT_NG_RANDOM, c.modulus);
     big_endian(4);
-    compare32(c.negated ? NFT_CMP_GTE : NFT_CMP_LT, htobe32(c.below));
+    compare32(comparison(c.op()), htobe32(c.bound()));
   }
   void operator()(const nft::Trace&) {
     auto* one = add("immediate");
@@ -208,7 +208,7 @@ class Emitter {
   void operator()(const nft::Reject& r) {
     auto* reject = add("reject");
     nftnl_expr_set_u32(reject, NFTNL_EXPR_REJECT_TYPE, r.type);
-    nftnl_expr_set_u8(reject, NFTNL_EXPR_REJECT_CODE, static_cast<std::uint8_t>(r.code));
+    nftnl_expr_set_u8(reject, NFTNL_EXPR_REJECT_CODE, r.code);
   }
 
  private:

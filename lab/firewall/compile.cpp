@@ -285,6 +285,17 @@ struct RuleCompiler {
     }
   }
 
+  bool is_icmp() const { return !match().icmp.empty() || !negated().icmp.empty(); }
+
+  // What nft prints for icmpx in a rule about one family it would read back as that family's own ICMP: say that at
+  // once.
+  nft::Reject answer(std::string_view kind, std::uint8_t common) const {
+    if (!is_icmp() && !telling_address(compiler.flow_)) return {NFT_REJECT_ICMPX_UNREACH, common, {}};
+    const auto family = compiler.flow_.family;
+    const auto* known = icmp_kind(kind);
+    return {NFT_REJECT_ICMP_UNREACH, *(family == Family::ipv4 ? known->code4 : known->code6), family};
+  }
+
   void act() {
     if (rule.is_fault() && compiler.trace_) add(nft::Trace{});
     add(nft::Counter{});
@@ -296,23 +307,23 @@ struct RuleCompiler {
       case RuleAction::count:
         return;
       case RuleAction::reject_tcp_reset:
-        return add(nft::Reject{NFT_REJECT_TCP_RST, 0});
+        return add(nft::Reject{NFT_REJECT_TCP_RST, 0, {}});
       case RuleAction::reject_port:
-        return add(nft::Reject{NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_PORT_UNREACH});
+        return add(answer("port-unreachable", NFT_REJECT_ICMPX_PORT_UNREACH));
       case RuleAction::reject_host:
-        return add(nft::Reject{NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_HOST_UNREACH});
+        return add(answer("host-unreachable", NFT_REJECT_ICMPX_HOST_UNREACH));
       case RuleAction::reject_net:
-        return add(nft::Reject{NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_NO_ROUTE});
+        return add(answer("net-unreachable", NFT_REJECT_ICMPX_NO_ROUTE));
       case RuleAction::reject_admin:
-        return add(nft::Reject{NFT_REJECT_ICMPX_UNREACH, NFT_REJECT_ICMPX_ADMIN_PROHIBITED});
+        return add(answer("admin-prohibited", NFT_REJECT_ICMPX_ADMIN_PROHIBITED));
     }
   }
 
   void compile() {
-    if (match().icmp.empty() && negated().icmp.empty())
-      add_all(direction_of(rule.direction, compiler.flow_));
-    else
+    if (is_icmp())
       icmp();
+    else
+      add_all(direction_of(rule.direction, compiler.flow_));
     after(match(), false);
     after(negated(), true);
     counts();

@@ -47,12 +47,12 @@ struct Key {
     if (address) put(address->bytes.data(), address->bytes.size());
     port(number);
   }
-  void any(const std::optional<IpAddress>& address, bool last) {
+  void any(const std::optional<IpAddress>& address, bool last, std::uint16_t highest) {
     if (address) {
       const std::vector<std::uint8_t> limit(address->bytes.size(), last ? 0xff : 0);
       put(limit.data(), limit.size());
     }
-    port(last ? 0xffff : 0);
+    port(last ? highest : 0);
   }
 };
 
@@ -97,7 +97,8 @@ SetObject anonymous(const Line& line, std::uint32_t set_id) {
     Key first, last;
     const auto server = [&](Key& key) { key.end(address, either->port); };
     if (from_server) server(first), server(last);
-    first.any(address, false), last.any(address, true);
+    const auto highest = from_server ? std::uint16_t{65535} : either->last_client_port();
+    first.any(address, false, highest), last.any(address, true, highest);
     if (!from_server) server(first), server(last);
     put_range(set.get(), first, last);
   }

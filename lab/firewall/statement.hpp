@@ -38,6 +38,8 @@ struct Port {
 struct Either {
   std::uint16_t port;
   std::optional<IpAddress> address;
+  // The kernel takes no range whose end lies in another one: here that is one with the server's port at both ends.
+  std::uint16_t last_client_port() const { return !address && port == 65535 ? 65534 : 65535; }
 };
 struct Flags {
   std::uint8_t mask, value;
@@ -104,19 +106,29 @@ struct Limit {
 struct Every {
   std::uint32_t modulus, value;
   bool negated;
-};  // numgen inc mod 3 2
-struct Chance {
+};               // numgen inc mod 3 2
+struct Chance {  // numgen random mod 1000000 < 250000
   std::uint32_t modulus, below;
   bool negated;
-};                // numgen random mod 1000000 < 250000
+  // nft takes no bound outside of the generator's range: certainty is "at most the largest".
+  bool certain() const { return below >= modulus; }
+  Operator op() const {
+    if (certain()) return negated ? Operator::more : Operator::at_most;
+    return negated ? Operator::at_least : Operator::less;
+  }
+  std::uint32_t bound() const { return certain() ? modulus - 1 : below; }
+};
 struct Trace {};  // meta nftrace set 1
 struct Counter {};
 struct Verdict {
   bool accept;
 };
+// NFT_REJECT_… with its code: of ICMP in a rule that is about one family, else NFT_REJECT_ICMPX_…
 struct Reject {
-  std::uint32_t type, code;
-};  // NFT_REJECT_…, and for ICMP NFT_REJECT_ICMPX_…
+  std::uint32_t type;
+  std::uint8_t code;
+  std::optional<Family> family;
+};
 
 }  // namespace nft
 

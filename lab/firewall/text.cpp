@@ -27,7 +27,8 @@ std::string print(const nft::Port& p) {
 }
 
 std::string print(const nft::Either& e) {
-  if (!e.address) return fmt::format("tcp sport . tcp dport {{ {0} . 0-65535, 0-65535 . {0} }}", e.port);
+  if (!e.address)
+    return fmt::format("tcp sport . tcp dport {{ {0} . 0-65535, 0-{1} . {0} }}", e.port, e.last_client_port());
   const auto* ip = family_name(e.address->family);
   const auto any = e.address->family == Family::ipv4 ? "0.0.0.0/0" : "::/0";
   return fmt::format(
@@ -98,7 +99,7 @@ std::string print(const nft::Every& e) {
   return fmt::format("numgen inc mod {} {}{}", e.modulus, negation(e.negated), e.value);
 }
 std::string print(const nft::Chance& c) {
-  return fmt::format("numgen random mod {} {} {}", c.modulus, c.negated ? ">=" : "<", c.below);
+  return fmt::format("numgen random mod {} {}{}", c.modulus, symbol(c.op()), c.bound());
 }
 std::string print(const nft::Trace&) { return "meta nftrace set 1"; }
 std::string print(const nft::Counter&) { return "counter packets 0 bytes 0"; }
@@ -106,6 +107,9 @@ std::string print(const nft::Verdict& v) { return v.accept ? "accept" : "drop"; 
 
 std::string print(const nft::Reject& r) {
   if (r.type == NFT_REJECT_TCP_RST) return "reject with tcp reset";
+  if (r.family)
+    return fmt::format("reject with {} {}", *r.family == Family::ipv4 ? "icmp" : "icmpv6",
+                       icmp_code_name(*r.family, r.code));
   switch (r.code) {
     case NFT_REJECT_ICMPX_NO_ROUTE:
       return "reject with icmpx no-route";

@@ -1,0 +1,415 @@
+// What faults do to real connections, and what they leave alone.
+#include <map>
+
+#include "place.hpp"
+#include "rules.hpp"
+#include "system/error.hpp"
+#include "wire.hpp"
+
+namespace lab::test {
+namespace {
+
+using namespace std::chrono_literals;
+using Op = Comparison::Op;
+using firewall::Ruleset;
+
+Rule acting(const std::string& name, RuleAction action, const std::function<void(Rule&)>& change = {}) {
+  auto rule = counting(name, change);
+  rule.action = action;
+  return rule;
+}
+
+// A client and its server's end.
+struct Pair {
+  Server listener;
+  sys::Descriptor client, server;
+  explicit Pair(Family family) : listener(family), client(dial(family)), server(listener.accept()) {}
+};
+
+std::string name(const ::testing::TestParamInfo<Family>& of) { return std::string(scenario::name_of(of.param)); }
+
+class Faults : public ::testing::TestWithParam<Family> {
+ protected:
+  static Family family() { return GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Families, Faults, ::testing::Values(Family::ipv4, Family::ipv6), name);
+
+TEST_P(Faults, DropAfterHandshakeLetsTheHandshakePass) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add({acting("it", RuleAction::drop, [](Rule& r) { r.match.after = after_handshake(); })});
+    Pair pair(family());
+    say(pair.client, "lost");
+    EXPECT_TRUE(wait_for_hits(ruleset, "it", 2));  // the segment and a retransmission
+    EXPECT_EQ(peek(pair.server), "");
+    say(pair.server, "heard");
+    EXPECT_EQ(hear(pair.client, 5), "heard");
+  });
+}
+
+TEST_P(Faults, DropOfAnswersLeavesTheRequests) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add({acting("it", RuleAction::drop,
+                        [](Rule& r) { r.match.after = after_handshake(), r.direction = Direction::to_client; })});
+    Pair pair(family());
+    say(pair.client, "heard");
+    EXPECT_EQ(hear(pair.server, 5), "heard");
+    say(pair.server, "lost");
+    EXPECT_TRUE(wait_for_hits(ruleset, "it", 2));
+    EXPECT_EQ(peek(pair.client), "");
+  });
+}
+
+// The operator's way: nothing of the handshake was seen, and the server speaks first after the rule came.
+TEST_P(Faults, AddedInTheMiddleEverythingIsBehindTheHandshake) {
+  in_namespace([] {
+    Pair pair(family());
+    say(pair.client, "before");
+    hear(pair.server, 6);
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add({acting("it", RuleAction::drop, [](Rule& r) { r.match.after = after_handshake(); })});
+    say(pair.server, "heard");
+    EXPECT_EQ(hear(pair.client, 5), "heard");
+    say(pair.client, "lost");
+    EXPECT_TRUE(wait_for_hits(ruleset, "it", 3));  // an ACK, the segment, a retransmission
+    EXPECT_EQ(peek(pair.server), "");
+    ruleset.remove("it");
+    EXPECT_EQ(hear(pair.server, 4), "lost");
+  });
+}
+
+// Conntrack takes the server for the originator here; ports decide which count is meant.
+TEST_P(Faults, CountsAreOfTheRulesDirectionWhoeverSpeaksFirst) {
+  in_namespace([] {
+    Pair pair(family());
+    Ruleset ruleset(family(), flow(family()));
+    Wire wire;
+    const auto rule = [](const char* of, Direction direction) {
+      return counting(of, [&](Rule& r) { r.match.after = after_packets(0), r.direction = direction; });
+    };
+    ruleset.add({rule("server", Direction::to_server), rule("client", Direction::to_client),
+                 counting("more", [](Rule& r) { r.match.after = after_packets(2); })});
+    for (int i = 0; i < 3; ++i) {
+      say(pair.server, "hello");
+      hear(pair.client, 5);
+      say(pair.client, "hi");
+      hear(pair.server, 2);
+    }
+    std::map<bool, std::uint64_t> seen;
+    for (const auto& each : wire.take()) ++seen[each.to_server];
+    EXPECT_EQ(hits(ruleset, "server"), seen[true]);
+    EXPECT_EQ(hits(ruleset, "client"), seen[false]);
+    EXPECT_EQ(hits(ruleset, "more"), seen[true] - 2);
+  });
+}
+
+TEST_P(Faults, ARepeatedSynIsPartOfTheHandshake) {
+  in_namespace([] {
+    nft("table inet loss { chain in { type filter hook prerouting priority -500\n tcp flags syn / syn,ack numgen inc "
+        "mod 1000 < 2 counter drop\n }\n}\n");
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add({acting("it", RuleAction::drop, [](Rule& r) { r.match.after = after_handshake(); }),
+                 counting("young", [](Rule& r) { r.negated.emplace().after = after_time(10s); }),
+                 counting("old", [](Rule& r) { r.match.after = after_time(1500ms); })});
+    Pair pair(family());  // the third SYN comes through, 3 s after the first
+    EXPECT_EQ(hits(ruleset, "it"), 0u);
+    EXPECT_EQ(hits(ruleset, "young"), 4u);  // three SYN and the ACK
+    EXPECT_EQ(hits(ruleset, "old"), 2u);    // the third SYN and the ACK: the first SYN's time counts
+    say(pair.client, "lost");
+    EXPECT_TRUE(wait_for_hits(ruleset, "it", 1));
+  });
+}
+
+TEST_P(Faults, ARefusalIsNotBehindTheHandshake) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add({acting("it", RuleAction::drop,
+                        [](Rule& r) { r.match.after = after_handshake(), r.direction = Direction::to_client; })});
+    try {
+      dial(family());
+      FAIL() << "nobody listens";
+    } catch (const sys::KernelError& error) {
+      EXPECT_EQ(error.name(), "ECONNREFUSED");
+    }
+    EXPECT_EQ(hits(ruleset, "it"), 0u);
+  });
+}
+
+TEST_P(Faults, TimeRunsFromTheSyn) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add({counting("old", [](Rule& r) { r.match.after = after_time(300ms), r.direction = Direction::both; }),
+                 counting("all", [](Rule& r) { r.direction = Direction::both; })});
+    Pair pair(family());
+    EXPECT_TRUE(
+        wait_until([] { return output_of("nft list set inet lab age-1").find("expires") == std::string::npos; }));
+    const auto all = hits(ruleset, "all"), old = hits(ruleset, "old");
+    say(pair.client, "late");
+    hear(pair.server, 4);
+    say(pair.server, "later");
+    hear(pair.client, 5);
+    const auto more = hits(ruleset, "all") - all;
+    EXPECT_GE(more, 2u);
+    EXPECT_EQ(hits(ruleset, "old") - old, more);
+  });
+}
+
+// Which segments, not only how many: what the first rule accepts the second never sees.
+TEST_P(Faults, EveryThirdIsTheThirdAndTheSixth) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    std::vector<Rule> rules{
+        acting("third", RuleAction::accept, [](Rule& r) { r.match.every = 3, r.match.flags_set = kPsh; })};
+    for (int i = 1; i <= 7; ++i)
+      rules.push_back(
+          counting("no-" + std::to_string(i), [&](Rule& r) { r.match.payload = "no " + std::to_string(i); }));
+    ruleset.add(rules);
+    Pair pair(family());
+    for (int i = 1; i <= 7; ++i) {
+      say(pair.client, "no " + std::to_string(i));
+      hear(pair.server, 4);
+    }
+    EXPECT_EQ(hits(ruleset, "third"), 2u);
+    for (int i = 1; i <= 7; ++i) EXPECT_EQ(hits(ruleset, "no-" + std::to_string(i)), i % 3 == 0 ? 0u : 1u) << i;
+  });
+}
+
+TEST_P(Faults, ProbabilityIsAboutRight) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    const auto rolled = [](bool negative) {
+      return [=](Rule& r) {
+        scenario::Match match;
+        match.probability = 0.25;
+        if (negative)
+          r.negated = match;
+        else
+          r.match = match;
+        r.match.flags_set = kPsh;
+      };
+    };
+    ruleset.add({counting("quarter", rolled(false)), counting("rest", rolled(true)),
+                 counting("all", [](Rule& r) { r.match.flags_set = kPsh; })});
+    Pair pair(family());
+    for (int i = 0; i < 4000; ++i) {
+      say(pair.client, "x");
+      hear(pair.server, 1);
+    }
+    const auto all = static_cast<double>(hits(ruleset, "all"));
+    EXPECT_GE(all, 4000);
+    EXPECT_NEAR(static_cast<double>(hits(ruleset, "quarter")) / all, 0.25, 0.07);  // ten standard deviations
+    EXPECT_NEAR(static_cast<double>(hits(ruleset, "rest")) / all, 0.75, 0.07);
+  });
+}
+
+TEST_P(Faults, ConntrackMark) {
+  in_namespace([] {
+    nft("table inet marks { chain out { type filter hook output priority -100\n @ih,0,32 0x4d41524b ct mark set 7\n "
+        "}\n}\n");
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add(
+        {counting("marked",
+                  [](Rule& r) { r.match.ct_mark = 7, r.match.flags_set = kPsh, r.direction = Direction::both; }),
+         counting("other", [](Rule& r) {
+           r.negated.emplace().ct_mark = 7, r.match.flags_set = kPsh, r.direction = Direction::both;
+         })});
+    Pair pair(family());
+    for (const auto* text : {"one ", "MARK", "two "}) {
+      say(pair.client, text);
+      hear(pair.server, 4);
+      say(pair.server, text);
+      hear(pair.client, 4);
+    }
+    EXPECT_EQ(hits(ruleset, "marked"), 4u);
+    EXPECT_EQ(hits(ruleset, "other"), 2u);
+  });
+}
+
+// ---- connections at once
+
+class Connections : public ::testing::TestWithParam<std::tuple<Family, Hook>> {};
+INSTANTIATE_TEST_SUITE_P(Everywhere, Connections,
+                         ::testing::Combine(::testing::Values(Family::ipv4, Family::ipv6),
+                                            ::testing::Values(Hook::output, Hook::postrouting, Hook::prerouting,
+                                                              Hook::input)),
+                         [](const auto& of) {
+                           return std::string(scenario::name_of(std::get<0>(of.param))) + "_" +
+                                  std::string(scenario::name_of(std::get<1>(of.param)));
+                         });
+
+// Only those that were too many when they began, and all of theirs behind the handshake.
+TEST_P(Connections, TheThirdIsTooMany) {
+  in_namespace([] {
+    const auto [family, hook] = GetParam();
+    Ruleset ruleset(family, flow(family));
+    const auto wanted = [&, at = hook](const char* called, Comparison comparison, bool after) {
+      return counting(called, [&](Rule& r) {
+        r.hook = at, r.direction = Direction::both, r.match.connections = comparison, r.match.flags_set = kPsh;
+        if (after) r.match.after = after_handshake();
+      });
+    };
+    ruleset.add({wanted("more", {Op::more, 2}, false), wanted("after", {Op::more, 2}, true),
+                 wanted("least", {Op::at_least, 2}, false), wanted("most", {Op::at_most, 2}, false),
+                 wanted("less", {Op::less, 2}, false), wanted("equal", {Op::equal, 2}, false),
+                 wanted("unequal", {Op::not_equal, 2}, false)});
+    Server listener(family);
+    std::vector<sys::Descriptor> clients, servers;
+    for (int i = 0; i < 4; ++i) {
+      clients.push_back(dial(family));
+      servers.push_back(listener.accept());
+    }
+    for (int i = 0; i < 4; ++i) {
+      say(clients[i], "hello");
+      hear(servers[i], 5);
+      say(servers[i], "hello");
+      hear(clients[i], 5);
+    }
+    EXPECT_EQ(hits(ruleset, "more"), 4u);
+    EXPECT_EQ(hits(ruleset, "after"), 4u);
+    EXPECT_EQ(hits(ruleset, "least"), 6u);
+    EXPECT_EQ(hits(ruleset, "most"), 4u);
+    EXPECT_EQ(hits(ruleset, "less"), 2u);
+    EXPECT_EQ(hits(ruleset, "equal"), 2u);
+    EXPECT_EQ(hits(ruleset, "unequal"), 6u);
+    // Three of them end: the next is the second at once.
+    for (int i = 0; i < 3; ++i) {
+      clients[i].reset();
+      hear_end(servers[i]);
+      servers[i].reset();
+    }
+    auto client = dial(family);
+    auto server = listener.accept();
+    say(client, "hello");
+    hear(server, 5);
+    EXPECT_EQ(hits(ruleset, "more"), 4u);
+    EXPECT_EQ(hits(ruleset, "equal"), 3u);
+  });
+}
+
+TEST_P(Faults, TooManyConnectionsAreCutOffBehindTheHandshake) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add({acting("it", RuleAction::reject_tcp_reset, [](Rule& r) {
+      r.match.connections = {Op::more, 1}, r.match.after = after_handshake();
+    })});
+    Pair first(family());
+    auto second = dial(family());
+    const auto served = first.listener.accept();
+    say(second, "hello");
+    EXPECT_EQ(read_error(second), ECONNRESET);
+    say(first.client, "hello");
+    EXPECT_EQ(hear(first.server, 5), "hello");
+  });
+}
+
+// ---- actions
+
+struct Answer {
+  RuleAction action;
+  std::uint8_t type4, code4, type6, code6;
+};
+
+TEST_P(Faults, EachRejectAnswersInItsOwnWay) {
+  const std::vector<Answer> answers = {{RuleAction::reject_port, 3, 3, 1, 4},
+                                       {RuleAction::reject_host, 3, 1, 1, 3},
+                                       {RuleAction::reject_net, 3, 0, 1, 0},
+                                       {RuleAction::reject_admin, 3, 13, 1, 1}};
+  for (const auto& answer : answers)
+    for (const auto hook : {Hook::output, Hook::prerouting, Hook::input})
+      in_namespace([&] {
+        SCOPED_TRACE(std::string(scenario::name_of(answer.action)) + " at " + std::string(scenario::name_of(hook)));
+        Ruleset ruleset(family(), flow(family()));
+        ruleset.add({acting("it", answer.action, [&](Rule& r) { r.hook = hook, r.match.after = after_handshake(); })});
+        Pair pair(family());
+        Wire wire;
+        say(pair.client, "refused");
+        EXPECT_TRUE(wait_for_hits(ruleset, "it", 1));
+        EXPECT_EQ(peek(pair.server), "");
+        std::uint64_t icmp = 0;
+        for (const auto& seen : wire.take()) {
+          if (!seen.icmp) continue;
+          ++icmp;
+          EXPECT_EQ(seen.type, family() == Family::ipv4 ? answer.type4 : answer.type6);
+          EXPECT_EQ(seen.code, family() == Family::ipv4 ? answer.code4 : answer.code6);
+        }
+        EXPECT_GE(icmp, 1u);
+      });
+}
+
+TEST_P(Faults, ResetEndsTheClientAndNotTheServer) {
+  for (const auto hook : {Hook::output, Hook::prerouting, Hook::input})
+    in_namespace([&] {
+      Ruleset ruleset(family(), flow(family()));
+      ruleset.add({acting("it", RuleAction::reject_tcp_reset,
+                          [&](Rule& r) { r.hook = hook, r.match.after = after_handshake(); })});
+      Pair pair(family());
+      say(pair.client, "refused");
+      EXPECT_EQ(read_error(pair.client), ECONNRESET);
+      EXPECT_EQ(hits(ruleset, "it"), 1u);
+      EXPECT_EQ(peek(pair.server), "");
+    });
+}
+
+TEST_P(Faults, DropsAtEveryHook) {
+  for (const auto hook : {Hook::output, Hook::postrouting, Hook::prerouting, Hook::input})
+    for (const auto direction : {Direction::to_server, Direction::to_client})
+      in_namespace([&] {
+        Ruleset ruleset(family(), flow(family()));
+        ruleset.add({acting("it", RuleAction::drop, [&](Rule& r) {
+          r.hook = hook, r.direction = direction, r.match.after = after_handshake();
+        })});
+        Pair pair(family());
+        const auto& from = direction == Direction::to_server ? pair.client : pair.server;
+        const auto& to = direction == Direction::to_server ? pair.server : pair.client;
+        say(from, "lost");
+        EXPECT_TRUE(wait_for_hits(ruleset, "it", 2));
+        EXPECT_EQ(peek(to), "");
+      });
+}
+
+// ---- ICMP answers
+
+struct Icmp {
+  const char* name;
+  std::uint8_t type4, code4, type6, code6;
+};
+
+TEST_P(Faults, IcmpAnswersByKindAndDirection) {
+  const std::vector<Icmp> kinds = {{"port-unreachable", 3, 3, 1, 4}, {"host-unreachable", 3, 1, 1, 3},
+                                   {"net-unreachable", 3, 0, 1, 0},  {"admin-prohibited", 3, 13, 1, 1},
+                                   {"frag-needed", 3, 4, 2, 0},      {"time-exceeded", 11, 0, 3, 0}};
+  in_namespace([&] {
+    Ruleset ruleset(family(), flow(family()));
+    std::vector<Rule> rules;
+    for (const auto& kind : kinds) {
+      rules.push_back(counting(kind.name, [&](Rule& r) { r.match.icmp = kind.name, r.direction = Direction::both; }));
+      rules.push_back(counting(std::string("not-") + kind.name,
+                               [&](Rule& r) { r.negated.emplace().icmp = kind.name, r.direction = Direction::both; }));
+    }
+    rules.push_back(
+        counting("unreachable", [](Rule& r) { r.match.icmp = "unreachable", r.direction = Direction::both; }));
+    for (const auto direction : {Direction::to_server, Direction::to_client})
+      rules.push_back(counting(direction == Direction::to_server ? "server" : "client",
+                               [&](Rule& r) { r.match.icmp = "frag-needed", r.direction = direction; }));
+    ruleset.add(rules);
+    Pair pair(family());
+    const auto client = local_port(pair.client);
+    const bool v4 = family() == Family::ipv4;
+    for (const auto& kind : kinds)
+      send_icmp(family(), v4 ? kind.type4 : kind.type6, v4 ? kind.code4 : kind.code6, client, 8080);
+    send_icmp(family(), v4 ? 3 : 2, v4 ? 4 : 0, 8080, client);  // tells the server that its segment was too big
+    send_icmp(family(), v4 ? 3 : 2, v4 ? 4 : 0, client, 8081);  // another flow's
+    for (const auto& kind : kinds) {
+      const std::uint64_t own = kind.name == std::string("frag-needed") ? 2 : 1;
+      EXPECT_EQ(hits(ruleset, kind.name), own) << kind.name;
+      EXPECT_EQ(hits(ruleset, std::string("not-") + kind.name), 7 - own) << kind.name;
+    }
+    EXPECT_EQ(hits(ruleset, "unreachable"), v4 ? 6u : 4u);
+    EXPECT_EQ(hits(ruleset, "server"), 1u);
+    EXPECT_EQ(hits(ruleset, "client"), 1u);
+  });
+}
+
+}  // namespace
+}  // namespace lab::test
