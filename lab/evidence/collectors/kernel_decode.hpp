@@ -1,4 +1,4 @@
-// From the ring's records to events. Pure: the running kernel's names come in as tables.
+// From the ring's records to events. Pure: what differs between kernels comes in as tables.
 #pragma once
 
 #include <map>
@@ -8,27 +8,37 @@
 
 #include "evidence/collectors/kernel_raw.h"
 #include "evidence/collectors/kernel_types.hpp"
+#include "evidence/collectors/syscalls_decode.hpp"
 #include "evidence/event.hpp"
 
 namespace lab::evidence {
 
+// Nothing for bytes that hold no IPv4 or IPv6 packet with TCP or ICMP in it.
+struct PacketHead {
+  Address source, target;
+  std::string flags;
+  std::uint32_t seq = 0, length = 0;
+};
+std::optional<PacketHead> parse_packet(std::string_view from_network_header);
+
 class Decoder {
  public:
-  explicit Decoder(KernelNames names) : names_(std::move(names)) {}
+  explicit Decoder(KernelFacts facts) : facts_(std::move(facts)) {}
 
-  // Nothing for a record that is too short or of an unknown kind.
+  // Nothing for a record that is too short, of an unknown kind, or not about TCP.
   std::optional<Event> decode(std::string_view record);
+  // The last of the repeated calls that were left out.
+  Event repeat(const raw_repeat_key& key, const raw_repeat& value) const;
   // Forgets the sockets of a sandbox.
   void forget(std::uint32_t sandbox) { sockets_.erase(sandbox); }
 
  private:
-  Event packet(const raw_packet& raw);
+  std::optional<Event> packet(const raw_packet& raw);
+  void remember(std::uint32_t sandbox, KernelEvent& event);
+  Ends ends_of(const raw_sock& sock) const;
 
-  KernelNames names_;
+  KernelFacts facts_;
   // The ends of each socket while they were known: a reset on close comes when its ports are gone.
-  struct Ends {
-    Address local, peer;
-  };
   std::map<std::uint32_t, std::map<std::uint64_t, Ends>> sockets_;
 };
 

@@ -43,8 +43,6 @@ constexpr Program programs[] = {
     {"task_exit", "sched_process_exit", true, "threads that a filter killed"},
 };
 
-constexpr std::size_t ring_bytes = 4 << 20;
-
 // libbpf speaks through one function for the whole process: the first complaint is the reason.
 thread_local std::string complaint;
 int keep_complaint(libbpf_print_level level, const char* format, va_list arguments) {
@@ -87,8 +85,8 @@ class Probe final : public KernelProbe {
   };
 
   RawTypes kernel_types();
-  void configure(const KernelNames& names);
-  void attach(const KernelNames& names);
+  void configure(const KernelFacts& facts);
+  void attach(const KernelFacts& facts);
   int map(const char* name) const;
   template <class T>
   T* section(const char* name) const;
@@ -126,8 +124,8 @@ Probe::Probe(Wanted wanted) : wanted_(wanted) {
 
   const auto types = kernel_types();
   sys::check(::write(types_file_.get(), types.data(), types.size()), "memfd for BTF");
-  const auto names = KernelNames::of(types);
-  configure(names);
+  const auto facts = KernelFacts::of(types);
+  configure(facts);
   if (bpf_object__load(object_.get()) != 0) refuse(errno, "loading BPF programs");
   counts_ = section<raw_counts>(".data.counts");
   ring_.reset(ring_buffer__new(
@@ -138,8 +136,8 @@ Probe::Probe(Wanted wanted) : wanted_(wanted) {
       },
       this, nullptr));
   if (!ring_) refuse(errno, "BPF ring buffer");
-  decoder_ = std::make_unique<Decoder>(names);
-  attach(names);
+  decoder_ = std::make_unique<Decoder>(facts);
+  attach(facts);
 }
 
 RawTypes Probe::kernel_types() {
@@ -163,17 +161,17 @@ T* Probe::section(const char* name) const {
 }
 
 // Before loading: the constants decide which branches the verifier ever sees.
-void Probe::configure(const KernelNames& names) {
+void Probe::configure(const KernelFacts& facts) {
   auto& config = *section<raw_config>(".rodata.config");
-  config.drop_has_reason = names.arguments("kfree_skb") >= 3;
-  config.drop_has_socket = names.arguments("kfree_skb") >= 4;
-  config.reset_has_reason = names.arguments("tcp_send_reset") >= 3;
-  config.wake_at = ring_bytes / 4;
+  config.drop_has_reason = facts.arguments("kfree_skb") >= 3;
+  config.drop_has_socket = facts.arguments("kfree_skb") >= 4;
+  config.reset_has_reason = facts.arguments("tcp_send_reset") >= 3;
+  config.wake_at = RAW_RING / 4;
   fill_looks(config.looks);
   for (const auto& program : programs) {
     bpf_program* loaded = bpf_object__find_program_by_name(object_.get(), program.name);
     const bool asked = program.calls ? wanted_.calls : wanted_.packets;
-    const bool there = names.arguments(program.tracepoint) > 0;
+    const bool there = facts.arguments(program.tracepoint) > 0;
     bpf_program__set_autoload(loaded, asked && there);
     auto& absent = program.calls ? absent_calls_ : absent_packets_;
     if (asked && !there && absent.find(program.blind_to) == absent.npos)
@@ -185,10 +183,10 @@ void Probe::configure(const KernelNames& names) {
     absent_packets_ += fmt::format("{}resets without reasons", absent_packets_.empty() ? "" : "; ");
 }
 
-void Probe::attach(const KernelNames& names) {
+void Probe::attach(const KernelFacts& facts) {
   for (const auto& program : programs) {
     bpf_program* loaded = bpf_object__find_program_by_name(object_.get(), program.name);
-    if (!(program.calls ? wanted_.calls : wanted_.packets) || names.arguments(program.tracepoint) == 0) continue;
+    if (!(program.calls ? wanted_.calls : wanted_.packets) || facts.arguments(program.tracepoint) == 0) continue;
     Link link(bpf_program__attach_raw_tracepoint(loaded, program.tracepoint));
     if (!link) refuse(errno, fmt::format("attaching to tracepoint {}", program.tracepoint));
     links_.push_back(std::move(link));
@@ -212,7 +210,6 @@ KernelProbe::Sandbox Probe::watch(const Namespaces& namespaces) {
   const Sandbox id = next_++;
   auto& watched = watched_[id];
   watched.inodes = namespaces.net;
-  watched.inodes.push_back(namespaces.user);
   watched.inodes.push_back(namespaces.pid);
   std::erase(watched.inodes, 0u);
   watched.lost_packets = counts_->lost_packets[id % RAW_SANDBOXES];
@@ -263,7 +260,7 @@ std::uint64_t Probe::deliver_repeats(Sandbox sandbox) {
     done.push_back(next);
     if (!value.folded) continue;
     left_out += value.folded;
-    hand_out(sandbox, repeat_event(next, value));
+    hand_out(sandbox, decoder_->repeat(next, value));
   }
   for (const auto& one : done) bpf_map_delete_elem(repeats, &one);
   return left_out;

@@ -1,4 +1,6 @@
-// What the BPF programs write into the ring and the maps. Shared by bpf/*.bpf.c and kernel*.cpp: plain C, fixed widths.
+// What the BPF programs write into the ring and the maps. Shared by bpf/*.h and kernel*.cpp: plain C, fixed widths.
+// The programs copy kernel structs' bytes; kernel_decode.cpp reads the fields out of them, by the running kernel's
+// offsets. That keeps the programs short, and their verification is what loading costs.
 #ifndef LAB_KERNEL_RAW_H
 #define LAB_KERNEL_RAW_H
 
@@ -18,7 +20,11 @@ enum {
 #define RAW_SANDBOXES 1024 /* at once; a sandbox's slot is its number modulo this */
 #define RAW_CALLS 512      /* system call numbers looked at */
 #define RAW_DATA 64        /* bytes of a call's memory argument */
+#define RAW_SECOND 16      /* and of another one */
+#define RAW_COMMON 96      /* bytes of struct sock_common: addresses, ports, family, state */
+#define RAW_HEADERS 80     /* bytes of a packet from its network header on */
 #define RAW_WHERE 48
+#define RAW_RING (1 << 20) /* bytes: some 3000 records */
 
 /* How a system call is looked at; syscalls_table.cpp says which call is which. */
 enum {
@@ -36,24 +42,16 @@ enum {
   CALL_TASK,   /* every call */
   CALL_FORK,   /* every call, not its return in the child */
   CALL_GIVEN,  /* when args[2] is given (prlimit64's new value) */
-  CALL_EXEC,
-  CALL_EXIT, /* never returns: reported as it begins */
-  CALL_WAIT, /* only when it never returned */
+  CALL_EXIT,   /* never returns: reported as it begins */
+  CALL_WAIT,   /* only when it never returned */
 };
-/* What is copied of the caller's memory, when the call returns. */
-enum {
-  DATA_NONE,
-  DATA_BYTES,  /* `length` of them at args[arg], or as many as can be read */
-  DATA_STRING, /* at args[arg] */
-  DATA_POLL,   /* args[1] pollfds at args[0], at most six, and ppoll's timespec at args[2] in the last 16 bytes */
-  DATA_EPOLL,  /* as many events at args[1] as it returned, at most five */
-  DATA_SELECT, /* three sets at args[1..3], 8 bytes each, and a timeval or timespec at args[4] in the last 16 bytes */
-};
+#define RAW_NONE 255
+
 struct raw_look {
-  __u8 kind, fd; /* fd: which argument is a descriptor, RAW_NO_FD: none */
-  __u8 data, arg, length, pad[3];
+  __u8 kind;
+  __u8 fd;            /* which argument is a descriptor, RAW_NONE: none */
+  __u8 data, second;  /* which arguments point to memory worth copying when the call returns */
 };
-#define RAW_NO_FD 255
 
 /* Set before loading: what the running kernel's tracepoints pass, and which calls are looked at. */
 struct raw_config {
@@ -73,22 +71,23 @@ struct raw_header {
   __u32 kind;
 };
 
-/* Both ends of a connection as one of its sockets names them, addresses in network order, ports in host order. */
-struct raw_ends {
-  __u8 local[16], peer[16];
-  __u16 local_port, peer_port;
-  __u8 family; /* 4, 6, or 0: not TCP, or not known */
-  __u8 pad[3];
+struct raw_sock {
+  __u64 address;           /* 0: none */
+  __u16 protocol;
+  __u16 sport;             /* network order; stays when sock_common's has gone */
+  __u32 pad;
+  __u8 common[RAW_COMMON]; /* struct sock_common */
 };
 
 struct raw_packet {
   struct raw_header header;
-  __u64 socket;
-  struct raw_ends ends; /* a drop: local is the packet's source, peer its target */
-  __u32 reason;
-  __u32 seq, length;
+  struct raw_sock sock;
+  __u64 packet;              /* whether there is one */
+  __u32 reason;              /* ~0: the kernel gives none */
   __s32 pid;
-  __u8 old_state, state, tcp_flags, icmp;
+  __s32 old_state, new_state;
+  __u8 cb[48];               /* sk_buff's control block, where TCP keeps what it queued */
+  __u8 headers[RAW_HEADERS];
   char where[RAW_WHERE];
 };
 
@@ -102,15 +101,15 @@ struct raw_signal {
 struct raw_call {
   struct raw_header header; /* t_ns: the return; the entry where it has not returned */
   __u64 start_ns;           /* 0: a filter answered, the call itself never began */
-  __u64 socket;
-  __s64 result; /* as the kernel returns it: -4095..-1 is an error */
+  __s64 result;             /* as the kernel returns it: -4095..-1 is an error */
   __u64 args[6];
   __u64 folded, folded_bytes; /* calls like it since the one reported before, that were not reported */
-  struct raw_ends ends;
+  struct raw_sock sock;       /* of the descriptor, where it is TCP's */
   __u32 nr;
   __s32 pid, tid;
-  __u8 returned, data_length, pad[2];
-  __u8 data[RAW_DATA];
+  __u8 returned, data_length, second_length, pad;
+  __u8 data[RAW_DATA], second[RAW_SECOND];
+  char name[16]; /* the task's, which execve sets */
 };
 
 /* Repeated calls are reported while there are tokens: a burst of RAW_BURST, then one for each RAW_REFILL_NS. What is
@@ -135,7 +134,7 @@ struct raw_repeat {
   __u64 start_ns, end_ns;
   __s64 result;
   __s32 pid, tid;
-  struct raw_ends ends;
+  struct raw_sock sock;
 };
 
 #endif

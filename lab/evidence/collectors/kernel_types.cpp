@@ -204,33 +204,68 @@ std::string without(std::string_view prefix, std::string_view name) {
   return std::string(name.starts_with(prefix) ? name.substr(prefix.size()) : name);
 }
 
-KernelNames::Table values_of(const btf& types, const btf_type* t, std::string_view prefix) {
-  KernelNames::Table table;
+KernelFacts::Table values_of(const btf& types, const btf_type* t, std::string_view prefix) {
+  KernelFacts::Table table;
   const struct btf_enum* value = btf_enum(t);
   for (int i = 0; i < btf_vlen(t); ++i, ++value)
     table.emplace(static_cast<std::uint32_t>(value->val), without(prefix, name_of(types, value->name_off)));
   return table;
 }
 
+// In bytes; a member of an anonymous struct or union counts as the outer one's, as in C. -1: there is none.
+int offset_of(const btf& types, const btf_type* t, std::string_view member) {
+  const btf_member* m = btf_members(t);
+  for (std::uint32_t i = 0; i < btf_vlen(t); ++i, ++m) {
+    const auto here = static_cast<int>(btf_member_bit_offset(t, i) / 8);
+    const auto name = name_of(types, m->name_off);
+    if (name == member) return here;
+    const btf_type* inner = btf__type_by_id(&types, m->type);
+    if (!name.empty() || !btf_is_composite(inner)) continue;
+    if (const int inside = offset_of(types, inner, member); inside >= 0) return here + inside;
+  }
+  return -1;
+}
+
+void read_offsets(const btf& types, const btf_type* t, SockLayout& layout) {
+  struct Field {
+    const char* record;
+    const char* member;
+    int SockLayout::*where;
+  };
+  static constexpr Field fields[] = {{"sock_common", "skc_daddr", &SockLayout::daddr},
+                                     {"sock_common", "skc_rcv_saddr", &SockLayout::rcv_saddr},
+                                     {"sock_common", "skc_dport", &SockLayout::dport},
+                                     {"sock_common", "skc_num", &SockLayout::num},
+                                     {"sock_common", "skc_family", &SockLayout::family},
+                                     {"sock_common", "skc_state", &SockLayout::state},
+                                     {"sock_common", "skc_v6_daddr", &SockLayout::v6_daddr},
+                                     {"sock_common", "skc_v6_rcv_saddr", &SockLayout::v6_rcv_saddr},
+                                     {"tcp_skb_cb", "seq", &SockLayout::seq},
+                                     {"tcp_skb_cb", "end_seq", &SockLayout::end_seq},
+                                     {"tcp_skb_cb", "tcp_flags", &SockLayout::tcp_flags}};
+  for (const auto& field : fields)
+    if (name_of(types, t->name_off) == field.record) layout.*field.where = offset_of(types, t, field.member);
+}
+
 }  // namespace
 
-KernelNames KernelNames::of(const RawTypes& raw) {
+KernelFacts KernelFacts::of(const RawTypes& raw) {
   const Btf types(btf__new(raw.data(), static_cast<std::uint32_t>(raw.size())));
   if (!types) throw sys::KernelError(errno, "BTF of the running kernel");
-  std::map<std::string, int> arguments;
-  Table drops, resets;
+  KernelFacts facts;
   for (std::uint32_t id = 1; id < btf__type_cnt(types.get()); ++id) {
     const btf_type* t = btf__type_by_id(types.get(), id);
     const auto name = name_of(*types, t->name_off);
     if (btf_is_typedef(t) && name.starts_with(tracepoint_prefix)) {
       const btf_type* pointer = btf__type_by_id(types.get(), t->type);
       // The first parameter is the probe's own data.
-      arguments[without(tracepoint_prefix, name)] = btf_vlen(btf__type_by_id(types.get(), pointer->type)) - 1;
+      facts.tracepoints[without(tracepoint_prefix, name)] = btf_vlen(btf__type_by_id(types.get(), pointer->type)) - 1;
     }
-    if (btf_is_enum(t) && name == drop_enum) drops = values_of(*types, t, "SKB_DROP_REASON_");
-    if (btf_is_enum(t) && name == reset_enum) resets = values_of(*types, t, "SK_RST_REASON_");
+    if (btf_is_enum(t) && name == drop_enum) facts.drops = values_of(*types, t, "SKB_DROP_REASON_");
+    if (btf_is_enum(t) && name == reset_enum) facts.resets = values_of(*types, t, "SK_RST_REASON_");
+    if (btf_is_struct(t)) read_offsets(*types, t, facts.layout);
   }
-  return {std::move(arguments), std::move(drops), std::move(resets)};
+  return facts;
 }
 
 }  // namespace lab::evidence

@@ -43,13 +43,20 @@ class TypesCache {
 // Names the running kernel (its build, not only its release) together with the programs of `object`.
 std::string types_key(std::string_view object);
 
+// Where fields lie in the structs whose bytes the programs copy; -1 where the kernel has no such field.
+struct SockLayout {
+  int daddr = -1, rcv_saddr = -1, dport = -1, num = -1, family = -1, state = -1, v6_daddr = -1, v6_rcv_saddr = -1;
+  int seq = -1, end_seq = -1, tcp_flags = -1;  // struct tcp_skb_cb
+};
+
 // What is read out of thin types by name.
-class KernelNames {
- public:
+struct KernelFacts {
   using Table = std::map<std::uint32_t, std::string>;
-  KernelNames(std::map<std::string, int> arguments, Table drops, Table resets)
-      : arguments_(std::move(arguments)), drops_(std::move(drops)), resets_(std::move(resets)) {}
-  static KernelNames of(const RawTypes& types);
+  std::map<std::string, int> tracepoints;  // number of arguments
+  Table drops, resets;
+  SockLayout layout;
+
+  static KernelFacts of(const RawTypes& types);
 
   // Arguments of a raw tracepoint; 0 when the kernel does not have it.
   int arguments(const std::string& tracepoint) const;
@@ -57,10 +64,6 @@ class KernelNames {
   static constexpr std::uint32_t no_reason = 0xffffffff;
   std::string drop_reason(std::uint32_t reason) const;
   std::string reset_reason(std::uint32_t reason) const;
-
- private:
-  std::map<std::string, int> arguments_;
-  Table drops_, resets_;
 };
 
 }  // namespace lab::evidence

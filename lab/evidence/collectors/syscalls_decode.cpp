@@ -13,12 +13,6 @@ namespace {
 
 constexpr int first_restart = 512, last_restart = 516;  // ERESTARTSYS to ERESTART_RESTARTBLOCK, include/linux/errno.h
 
-Address end_of(const raw_ends& ends, const unsigned char* ip, std::uint16_t port) {
-  if (!ends.family) return {};
-  const bool nowhere = !port && std::memcmp(ip, std::string(16, '\0').data(), ends.family == 4 ? 4 : 16) == 0;
-  return nowhere ? Address{} : make_address(ends.family, ip, port);
-}
-
 int error_of(const raw_call& raw) {
   if (raw.nr == SYS_brk) return ENOMEM;  // only its failures are handed over
   if (raw.result >= 0 || raw.result < -4095) return 0;
@@ -42,15 +36,13 @@ std::string target_of(const KnownCall& known, const raw_call& raw, int error) {
   const std::string_view format = known.format;
   if (known.look.kind == CALL_FORK) return error || !raw.returned ? "" : std::to_string(raw.result);
   if (const auto at = format.find('g'); at != format.npos) return argument_text('g', static_cast<unsigned>(at), raw);
-  if (known.look.data != DATA_STRING) return "";
-  const auto* text = reinterpret_cast<const char*>(raw.data);
-  return {text, ::strnlen(text, raw.data_length)};
+  return format.find('p') != format.npos ? path_of(raw) : "";
 }
 
 int descriptor_of(const KnownCall& known, const raw_call& raw, int error) {
   const bool makes = known.look.kind == CALL_ACCEPT || known.look.kind == CALL_SOCKET;
   if (makes && !error && raw.returned) return static_cast<int>(raw.result);
-  return known.look.fd == RAW_NO_FD ? -1 : static_cast<int>(raw.args[known.look.fd]);
+  return known.look.fd == RAW_NONE ? -1 : static_cast<int>(raw.args[known.look.fd]);
 }
 
 std::string folded_text(std::uint64_t calls, std::uint64_t bytes) {
@@ -59,9 +51,6 @@ std::string folded_text(std::uint64_t calls, std::uint64_t bytes) {
 }
 
 }  // namespace
-
-Address local_of(const raw_ends& ends) { return end_of(ends, ends.local, ends.local_port); }
-Address peer_of(const raw_ends& ends) { return end_of(ends, ends.peer, ends.peer_port); }
 
 std::string call_text(const KnownCall& known, const raw_call& raw) {
   std::string out;
@@ -72,7 +61,7 @@ std::string call_text(const KnownCall& known, const raw_call& raw) {
   return out;
 }
 
-Event call_event(const raw_call& raw) {
+Event call_event(const raw_call& raw, const Ends& ends) {
   Call call;
   const KnownCall* known = known_call(raw.nr);
   const int error = raw.returned ? error_of(raw) : 0;
@@ -82,8 +71,8 @@ Event call_event(const raw_call& raw) {
   call.result = error || !raw.returned ? 0 : raw.result;
   call.returned = raw.returned;
   call.start_ns = static_cast<std::int64_t>(raw.start_ns ? raw.start_ns : raw.header.t_ns);
-  call.local = local_of(raw.ends);
-  call.peer = peer_of(raw.ends);
+  call.local = ends.local;
+  call.peer = ends.peer;
   if (known) {
     call.name = known->name;
     call.args = call_text(*known, raw) + folded_text(raw.folded, raw.folded_bytes);
@@ -94,23 +83,23 @@ Event call_event(const raw_call& raw) {
   return {.t_ns = static_cast<std::int64_t>(raw.header.t_ns), .what = call};
 }
 
-Event filter_event(const raw_call& raw) {
+Event filter_event(const raw_call& raw, const Ends& ends) {
   FilterAct act;
   const KnownCall* known = known_call(raw.nr);
   act.pid = raw.pid;
   act.tid = raw.tid;
   act.call = known ? known->name : std::to_string(raw.nr);
   act.action = "kill-thread";
-  act.local = local_of(raw.ends);
-  act.peer = peer_of(raw.ends);
+  act.local = ends.local;
+  act.peer = ends.peer;
   if (known) {
     act.args = call_text(*known, raw);
-    act.fd = known->look.fd == RAW_NO_FD ? -1 : static_cast<int>(raw.args[known->look.fd]);
+    act.fd = known->look.fd == RAW_NONE ? -1 : static_cast<int>(raw.args[known->look.fd]);
   }
   return {.t_ns = static_cast<std::int64_t>(raw.header.t_ns), .what = act};
 }
 
-Event repeat_event(const raw_repeat_key& key, const raw_repeat& value) {
+Event repeat_event(const raw_repeat_key& key, const raw_repeat& value, const Ends& ends) {
   Call call;
   const KnownCall* known = known_call(key.nr);
   call.name = known ? known->name : std::to_string(key.nr);
@@ -120,8 +109,8 @@ Event repeat_event(const raw_repeat_key& key, const raw_repeat& value) {
   call.result = call.error ? 0 : value.result;
   call.start_ns = static_cast<std::int64_t>(value.start_ns);
   call.fd = key.fd;
-  call.local = local_of(value.ends);
-  call.peer = peer_of(value.ends);
+  call.local = ends.local;
+  call.peer = ends.peer;
   call.args = (key.fd < 0 ? "" : std::to_string(key.fd)) + folded_text(value.folded - 1, value.folded_bytes);
   return {.t_ns = static_cast<std::int64_t>(value.end_ns), .what = call};
 }

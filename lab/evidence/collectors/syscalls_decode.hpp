@@ -26,11 +26,14 @@ void fill_looks(raw_look* looks);
 // "3, 64, MSG_PEEK": what matters of the arguments, as strace prints it.
 std::string call_text(const KnownCall& known, const raw_call& raw);
 
-Event call_event(const raw_call& raw);                                   // Call
-Event filter_event(const raw_call& raw);                                 // FilterAct: a thread ended by SIGSYS
-Event repeat_event(const raw_repeat_key& key, const raw_repeat& value);  // the last of the calls that were left out
+// Both ends of a connection; either may be unknown.
+struct Ends {
+  Address local, peer;
+};
 
-Address local_of(const raw_ends& ends);
-Address peer_of(const raw_ends& ends);
+Event call_event(const raw_call& raw, const Ends& ends);    // Call
+Event filter_event(const raw_call& raw, const Ends& ends);  // FilterAct: a thread ended by SIGSYS
+// The last of the repeated calls that were left out.
+Event repeat_event(const raw_repeat_key& key, const raw_repeat& value, const Ends& ends);
 
 }  // namespace lab::evidence

@@ -6,23 +6,24 @@
 namespace lab::evidence {
 namespace {
 
-constexpr raw_look look(int kind, int fd = RAW_NO_FD, int data = DATA_NONE, int arg = 0, int length = 0) {
-  return {static_cast<__u8>(kind), static_cast<__u8>(fd),     static_cast<__u8>(data),
-          static_cast<__u8>(arg),  static_cast<__u8>(length), {}};
+constexpr raw_look look(int kind, int fd = RAW_NONE, int data = RAW_NONE, int second = RAW_NONE) {
+  return {static_cast<__u8>(kind), static_cast<__u8>(fd), static_cast<__u8>(data), static_cast<__u8>(second)};
 }
 
-constexpr raw_look io = look(CALL_IO, 0), io_to_third = look(CALL_IO, 2), of_fd = look(CALL_FD, 0),
-                   address = look(CALL_NAME, 0, DATA_BYTES, 1, 28), option = look(CALL_FD, 0, DATA_BYTES, 3, 16),
-                   accepts = look(CALL_ACCEPT, 0), fails = look(CALL_FAIL),
-                   fails_at_0 = look(CALL_FAIL, RAW_NO_FD, DATA_STRING, 0), fails_with_fd = look(CALL_FAIL, 0),
-                   opens_at_0 = look(CALL_OPEN, RAW_NO_FD, DATA_STRING, 0),
-                   opens_at_1 = look(CALL_OPEN, RAW_NO_FD, DATA_STRING, 1), task = look(CALL_TASK),
-                   forks = look(CALL_FORK), waits = look(CALL_WAIT);
+constexpr int none = RAW_NONE;
+constexpr raw_look io = look(CALL_IO, 0), of_fd = look(CALL_FD, 0), address = look(CALL_NAME, 0, 1),
+                   option = look(CALL_FD, 0, 3), accepts = look(CALL_ACCEPT, 0), fails = look(CALL_FAIL),
+                   fails_at_0 = look(CALL_FAIL, none, 0), fails_with_fd = look(CALL_FAIL, 0),
+                   opens_at_0 = look(CALL_OPEN, none, 0), opens_at_1 = look(CALL_OPEN, none, 1), task = look(CALL_TASK),
+                   forks = look(CALL_FORK), execs = look(CALL_TASK, none, 0), waits = look(CALL_WAIT),
+                   polls = look(CALL_POLL, none, 0, 2), selects = look(CALL_POLL, none, 1, 4),
+                   epolls = look(CALL_POLL, none, 1);
 
 // Letters: n signed, u unsigned, s a size, x hexadecimal, a socket address, v level and name and value of a socket
 // option, p path, o open's flags, d protocol family, t socket type and flags, m MSG_*, h shutdown's how, g signal,
 // w wake-up flags of clone, k the same in clone3's struct, r resource, l its new limit, c accept4's flags,
-// f what poll, e epoll_wait and q select wait for and got, i milliseconds, j the timespec of ppoll, F fcntl's command.
+// f what poll, e epoll_wait and q select wait for and got, i milliseconds, j a timespec, J a timeval, F fcntl's
+// command.
 constexpr KnownCall calls[] = {
     {SYS_read, "read", io, "n-s"},
     {SYS_write, "write", io, "n-s"},
@@ -37,7 +38,7 @@ constexpr KnownCall calls[] = {
     {SYS_recvmmsg, "recvmmsg", io, "n-um"},
     {SYS_sendmmsg, "sendmmsg", io, "n-um"},
     {SYS_sendfile, "sendfile", io, "nn-s"},
-    {SYS_splice, "splice", io_to_third, "n-n-s"},
+    {SYS_splice, "splice", look(CALL_IO, 2), "n-n-s"},
     {SYS_close, "close", of_fd, "n"},
     {SYS_shutdown, "shutdown", of_fd, "nh"},
     {SYS_listen, "listen", of_fd, "nn"},
@@ -67,9 +68,9 @@ constexpr KnownCall calls[] = {
     {SYS_mprotect, "mprotect", fails, "-s"},
     {SYS_brk, "brk", look(CALL_BRK), "x"},
     {SYS_clone, "clone", forks, "w"},
-    {SYS_clone3, "clone3", look(CALL_FORK, RAW_NO_FD, DATA_BYTES, 0, 8), "k"},
-    {SYS_execve, "execve", look(CALL_EXEC, RAW_NO_FD, DATA_STRING, 0), "p"},
-    {SYS_execveat, "execveat", look(CALL_EXEC, RAW_NO_FD, DATA_STRING, 1), "-p"},
+    {SYS_clone3, "clone3", look(CALL_FORK, none, 0), "k"},
+    {SYS_execve, "execve", execs, "p"},
+    {SYS_execveat, "execveat", look(CALL_TASK, none, 1), "-p"},
     {SYS_exit, "exit", look(CALL_EXIT), "n"},
     {SYS_exit_group, "exit_group", look(CALL_EXIT), "n"},
     {SYS_kill, "kill", task, "ng"},
@@ -77,13 +78,13 @@ constexpr KnownCall calls[] = {
     {SYS_tgkill, "tgkill", task, "nng"},
     {SYS_rt_sigqueueinfo, "rt_sigqueueinfo", task, "ng"},
     {SYS_pidfd_send_signal, "pidfd_send_signal", task, "ng"},
-    {SYS_setrlimit, "setrlimit", look(CALL_TASK, RAW_NO_FD, DATA_BYTES, 1, 16), "rl"},
-    {SYS_prlimit64, "prlimit64", look(CALL_GIVEN, RAW_NO_FD, DATA_BYTES, 2, 16), "nrl"},
+    {SYS_setrlimit, "setrlimit", look(CALL_TASK, none, none, 1), "rl"},
+    {SYS_prlimit64, "prlimit64", look(CALL_GIVEN, none, none, 2), "nrl"},
     {SYS_io_uring_setup, "io_uring_setup", task, "u"},
-    {SYS_ppoll, "ppoll", look(CALL_POLL, RAW_NO_FD, DATA_POLL), "fuj"},
-    {SYS_pselect6, "pselect6", look(CALL_POLL, RAW_NO_FD, DATA_SELECT), "qn"},
-    {SYS_epoll_pwait, "epoll_pwait", look(CALL_POLL, RAW_NO_FD, DATA_EPOLL), "nesi"},
-    {SYS_epoll_pwait2, "epoll_pwait2", look(CALL_POLL, RAW_NO_FD, DATA_EPOLL), "nes"},
+    {SYS_ppoll, "ppoll", polls, "fuj"},
+    {SYS_pselect6, "pselect6", selects, "-q--j"},
+    {SYS_epoll_pwait, "epoll_pwait", epolls, "nesi"},
+    {SYS_epoll_pwait2, "epoll_pwait2", epolls, "nes"},
     {SYS_nanosleep, "nanosleep", waits, ""},
     {SYS_clock_nanosleep, "clock_nanosleep", waits, "n"},
     {SYS_futex, "futex", waits, ""},
@@ -104,9 +105,9 @@ constexpr KnownCall calls[] = {
     {SYS_creat, "creat", opens_at_0, "p"},
     {SYS_fork, "fork", forks, ""},
     {SYS_vfork, "vfork", forks, ""},
-    {SYS_poll, "poll", look(CALL_POLL, RAW_NO_FD, DATA_POLL), "fui"},
-    {SYS_select, "select", look(CALL_POLL, RAW_NO_FD, DATA_SELECT), "qn"},
-    {SYS_epoll_wait, "epoll_wait", look(CALL_POLL, RAW_NO_FD, DATA_EPOLL), "nesi"},
+    {SYS_poll, "poll", look(CALL_POLL, none, 0), "fui"},
+    {SYS_select, "select", selects, "-q--J"},
+    {SYS_epoll_wait, "epoll_wait", epolls, "nesi"},
     {SYS_pause, "pause", waits, ""},
     {SYS_semop, "semop", waits, "n"},
 #endif

@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <cstring>
 #include <map>
@@ -107,14 +108,20 @@ T at(const raw_call& raw, std::size_t offset) {
   return value;
 }
 
+template <class T>
+T second(const raw_call& raw, std::size_t offset) {
+  T value{};
+  if (offset + sizeof value <= raw.second_length) std::memcpy(&value, raw.second + offset, sizeof value);
+  return value;
+}
+
+bool went_well(const raw_call& raw) { return raw.returned && raw.result >= 0; }
+
 std::string quoted(const raw_call& raw) {
-  const auto length = ::strnlen(reinterpret_cast<const char*>(raw.data), raw.data_length);
-  if (!raw.data_length) return "?";
   std::string out = "\"";
-  for (std::size_t i = 0; i < length; ++i)
-    out += raw.data[i] >= 32 && raw.data[i] < 127 ? std::string(1, static_cast<char>(raw.data[i]))
-                                                  : fmt::format("\\x{:02x}", raw.data[i]);
-  return out + (length + 1 >= RAW_DATA ? "\"..." : "\"");
+  for (const char c : path_of(raw))
+    out += c >= 32 && c < 127 ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  return out + (out.size() > RAW_DATA - 1 ? "\"..." : "\"");
 }
 
 std::string option_text(const raw_call& raw) {
@@ -136,7 +143,7 @@ std::string option_text(const raw_call& raw) {
 }
 
 std::string pollfds_text(const raw_call& raw) {
-  const std::uint64_t all = raw.args[1], shown = std::min<std::uint64_t>(all, 6);
+  const std::uint64_t all = raw.args[1], shown = std::min<std::uint64_t>(all, raw.data_length / sizeof(pollfd));
   std::string out = "[";
   for (std::size_t i = 0; i < shown; ++i) {
     const auto one = at<pollfd>(raw, i * sizeof(pollfd));
@@ -146,37 +153,27 @@ std::string pollfds_text(const raw_call& raw) {
   return out + (all > shown ? " ...]" : "]");
 }
 
-// The kernel's struct epoll_event is packed on x86: 12 bytes there, 16 elsewhere.
+// sizeof(epoll_event): the kernel's is packed on x86, 12 bytes there and 16 elsewhere; so is glibc's.
 std::string epoll_text(const raw_call& raw) {
+  const auto ready = static_cast<std::size_t>(went_well(raw) ? raw.result : 0);
   std::string out = "[";
-  for (std::size_t at_byte = 0; at_byte + sizeof(epoll_event) <= raw.data_length; at_byte += sizeof(epoll_event)) {
-    const auto bits = at<std::uint32_t>(raw, at_byte);
-    out += fmt::format("{}{}", at_byte ? " " : "", flags_text(bits, poll_bits));
-  }
+  for (std::size_t i = 0; i < ready && (i + 1) * sizeof(epoll_event) <= raw.data_length; ++i)
+    out += (i ? " " : "") + flags_text(at<std::uint32_t>(raw, i * sizeof(epoll_event)), poll_bits);
   return out + "]";
 }
 
-std::string sets_text(const raw_call& raw) {
-  static constexpr const char* names[] = {"read", "write", "except"};
-  std::string out;
-  for (std::size_t set = 0; set < 3; ++set) {
-    if (!raw.args[set + 1]) continue;
-    out += fmt::format("{}{}=[", out.empty() ? "" : " ", names[set]);
-    bool first = true;
-    for (unsigned fd = 0; fd < 64 && fd < raw.args[0]; ++fd) {
-      if (!(at<std::uint64_t>(raw, set * 8) >> fd & 1)) continue;
-      out += fmt::format("{}{}", first ? "" : " ", fd);
-      first = false;
-    }
-    out += "]";
-  }
-  return out;
+// The descriptors below 64 that it waits to read from, or could read from when it returned.
+std::string read_set_text(const raw_call& raw) {
+  std::string out = "[";
+  for (unsigned fd = 0; fd < 64 && fd < raw.args[0]; ++fd)
+    if (at<std::uint64_t>(raw, 0) >> fd & 1) out += fmt::format("{}{}", out.size() > 1 ? " " : "", fd);
+  return raw.args[1] ? "read=" + out + "]" : "";
 }
 
 std::string limit_text(const raw_call& raw) {
-  const auto soft = at<std::uint64_t>(raw, 0), hard = at<std::uint64_t>(raw, 8);
+  const auto soft = second<std::uint64_t>(raw, 0), hard = second<std::uint64_t>(raw, 8);
   const auto one = [](std::uint64_t v) { return v == RLIM_INFINITY ? "unlimited" : std::to_string(v); };
-  return raw.data_length < 16 ? "" : fmt::format("{{{}, {}}}", one(soft), one(hard));
+  return raw.second_length ? fmt::format("{{{}, {}}}", one(soft), one(hard)) : "";
 }
 
 std::string open_text(std::uint64_t flags) {
@@ -190,14 +187,55 @@ std::string type_text(std::uint64_t type) {
   return name_text(type & 0xf, types) + (flags.empty() ? "" : "|" + flags);
 }
 
-std::string timespec_text(const raw_call& raw) {
-  return raw.args[2] ? fmt::format("{}.{:03}s", at<std::int64_t>(raw, 48), at<std::int64_t>(raw, 56) / 1'000'000)
-                     : "no timeout";
+// What is left of it: Linux writes that back.
+std::string timeout_text(const raw_call& raw, unsigned per_ms) {
+  if (!raw.second_length) return "no timeout";
+  return fmt::format("{}.{:03}s left", second<std::int64_t>(raw, 0), second<std::int64_t>(raw, 8) / per_ms);
 }
 
 std::string signed_text(std::uint64_t value) { return std::to_string(static_cast<std::int32_t>(value)); }
 
+using Printer = std::string (*)(const raw_call& raw, std::uint64_t value);
+
+const std::map<char, Printer>& printers() {
+  static const Names commands = {{F_DUPFD, "F_DUPFD"}, {F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC"}};
+  static const std::map<char, Printer> table = {
+      {'n', [](const raw_call&, std::uint64_t v) { return signed_text(v); }},
+      {'u', [](const raw_call&, std::uint64_t v) { return std::to_string(v); }},
+      {'s', [](const raw_call&, std::uint64_t v) { return std::to_string(v); }},
+      {'x', [](const raw_call&, std::uint64_t v) { return fmt::format("{:#x}", v); }},
+      {'i', [](const raw_call&, std::uint64_t v) { return signed_text(v) + "ms"; }},
+      {'a', [](const raw_call& raw, std::uint64_t) { return socket_address_text(raw.data, raw.data_length); }},
+      {'v', [](const raw_call& raw, std::uint64_t) { return option_text(raw); }},
+      {'p', [](const raw_call& raw, std::uint64_t) { return quoted(raw); }},
+      {'o', [](const raw_call&, std::uint64_t v) { return open_text(v); }},
+      {'d', [](const raw_call&, std::uint64_t v) { return name_text(v, families); }},
+      {'t', [](const raw_call&, std::uint64_t v) { return type_text(v); }},
+      {'c', [](const raw_call&, std::uint64_t v) { return flags_text(v, socket_flags); }},
+      {'m', [](const raw_call&, std::uint64_t v) { return flags_text(v, message_flags); }},
+      {'h', [](const raw_call&, std::uint64_t v) { return name_text(v, hows); }},
+      {'g', [](const raw_call&, std::uint64_t v) { return v ? sys::signal_name(static_cast<int>(v)) : "0"; }},
+      {'w', [](const raw_call&, std::uint64_t v) { return flags_text(v, clone_flags); }},
+      {'k', [](const raw_call& raw, std::uint64_t) { return flags_text(at<std::uint64_t>(raw, 0), clone_flags); }},
+      {'r', [](const raw_call&, std::uint64_t v) { return name_text(v, resources); }},
+      {'l', [](const raw_call& raw, std::uint64_t) { return limit_text(raw); }},
+      {'f', [](const raw_call& raw, std::uint64_t) { return pollfds_text(raw); }},
+      {'e', [](const raw_call& raw, std::uint64_t) { return epoll_text(raw); }},
+      {'q', [](const raw_call& raw, std::uint64_t) { return read_set_text(raw); }},
+      {'j', [](const raw_call& raw, std::uint64_t) { return timeout_text(raw, 1'000'000); }},
+      {'J', [](const raw_call& raw, std::uint64_t) { return timeout_text(raw, 1'000); }},
+      {'F', [](const raw_call&, std::uint64_t v) { return name_text(v, commands); }},
+  };
+  return table;
+}
+
 }  // namespace
+
+std::string path_of(const raw_call& raw) {
+  if (raw.nr == SYS_execve && went_well(raw)) return {raw.name, ::strnlen(raw.name, sizeof raw.name)};
+  const auto* chars = reinterpret_cast<const char*>(raw.data);
+  return {chars, ::strnlen(chars, raw.data_length)};
+}
 
 std::string socket_address_text(const unsigned char* bytes, std::size_t length) {
   std::uint16_t family = 0;
@@ -211,58 +249,8 @@ std::string socket_address_text(const unsigned char* bytes, std::size_t length) 
 }
 
 std::string argument_text(char letter, unsigned index, const raw_call& raw) {
-  const auto value = raw.args[index];
-  switch (letter) {
-    case 'n':
-      return signed_text(value);
-    case 'u':
-    case 's':
-      return std::to_string(value);
-    case 'x':
-      return fmt::format("{:#x}", value);
-    case 'a':
-      return socket_address_text(raw.data, raw.data_length);
-    case 'v':
-      return option_text(raw);
-    case 'p':
-      return quoted(raw);
-    case 'o':
-      return open_text(value);
-    case 'd':
-      return name_text(value, families);
-    case 't':
-      return type_text(value);
-    case 'c':
-      return flags_text(value, socket_flags);
-    case 'm':
-      return flags_text(value, message_flags);
-    case 'h':
-      return name_text(value, hows);
-    case 'g':
-      return value ? sys::signal_name(static_cast<int>(value)) : "0";
-    case 'w':
-      return flags_text(value, clone_flags);
-    case 'k':
-      return flags_text(at<std::uint64_t>(raw, 0), clone_flags);
-    case 'r':
-      return name_text(value, resources);
-    case 'l':
-      return limit_text(raw);
-    case 'f':
-      return pollfds_text(raw);
-    case 'e':
-      return epoll_text(raw);
-    case 'q':
-      return sets_text(raw);
-    case 'i':
-      return signed_text(value) + "ms";
-    case 'j':
-      return timespec_text(raw);
-    case 'F':
-      return name_text(value, {{F_DUPFD, "F_DUPFD"}, {F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC"}});
-    default:
-      return "";
-  }
+  const auto found = printers().find(letter);
+  return found == printers().end() ? "" : found->second(raw, raw.args[index]);
 }
 
 }  // namespace lab::evidence

@@ -10,6 +10,10 @@ namespace lab::evidence {
 // `letter` and `index` of one argument; see syscalls_table.cpp. "" for what cannot be told.
 std::string argument_text(char letter, unsigned index, const raw_call& raw);
 
+// The path a call was given or, for execve that went well, what the task is called since; "" where it could not be
+// read.
+std::string path_of(const raw_call& raw);
+
 std::string socket_address_text(const unsigned char* bytes, std::size_t length);
 
 }  // namespace lab::evidence

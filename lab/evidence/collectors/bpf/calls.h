@@ -10,10 +10,9 @@
 /* The call a task is in. Storage goes with the task. */
 struct inside {
   __u64 start_ns; /* 0: in none */
-  __u64 socket;
-  struct raw_ends ends;
   __u32 nr;
   __u32 tcp;
+  struct raw_sock sock;
 };
 struct {
   __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -47,6 +46,7 @@ struct {
 #define PENDING(sig) (1ul << ((sig)-1))
 #define SIGKILL 9
 #define SIGSYS 31
+#define NESTED 3
 
 #if defined(__TARGET_ARCH_x86)
 #define CALL_NUMBER(regs) BPF_CORE_READ(regs, orig_ax)
@@ -66,10 +66,6 @@ static __always_inline void arguments(struct pt_regs* regs, __u64* args) {
 }
 #endif
 
-static __always_inline const volatile struct raw_look* look_at(__u64 nr) {
-  return nr < RAW_CALLS ? &config.looks[nr & (RAW_CALLS - 1)] : 0;
-}
-
 static __always_inline bool other_abi(struct task_struct* task) {
 #if defined(__TARGET_ARCH_x86)
   return BPF_CORE_READ(task, thread_info.status) & COMPAT_TASK;
@@ -78,161 +74,119 @@ static __always_inline bool other_abi(struct task_struct* task) {
 #endif
 }
 
-static __always_inline bool followed(struct task_struct* task, struct place* place) {
+/* Functions that are not static are verified once for each program, not at each use and for each way to it; the
+ * verifier passes only numbers and memory to them. */
+__noinline int followed(struct place* place) {
+  struct task_struct* task = (void*)bpf_get_current_task();
   struct pid_namespace* ns;
-  if (!place_of(BPF_CORE_READ(task, thread_pid), place)) return false;
+  if (!place || !find_place(task, place, NESTED)) return 0;
   ns = place->ns;
   return BPF_CORE_READ(task, self_exec_id) != BPF_CORE_READ(ns, child_reaper, self_exec_id) && !other_abi(task);
 }
 
-/* Fills in the connection that `fd` of the current task is, if it is TCP's. */
-static __always_inline void find_socket(struct task_struct* task, __u32 fd, struct inside* inside) {
+/* Notes the connection that descriptor `fd` of the current task is, if it is TCP's. */
+__noinline int find_socket(struct inside* inside, __u32 fd) {
+  struct task_struct* task = (void*)bpf_get_current_task();
   struct fdtable* table = BPF_CORE_READ(task, files, fdt);
-  struct file **slot, *file = 0;
+  struct file* file = 0;
   struct socket* socket;
   struct sock* sk;
   __u16 protocol;
-  inside->socket = 0;
+  if (!inside) return 0;
+  inside->sock.address = 0;
   inside->tcp = 0;
-  inside->ends.family = 0;
-  if (!table || fd >= BPF_CORE_READ(table, max_fds)) return;
-  slot = BPF_CORE_READ(table, fd) + fd;
-  if (bpf_probe_read_kernel(&file, sizeof file, slot) || !file) return;
-  if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK) return;
+  if (fd >= BPF_CORE_READ(table, max_fds)) return 0;
+  bpf_probe_read_kernel(&file, sizeof file, BPF_CORE_READ(table, fd) + fd);
+  if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK) return 0;
   socket = BPF_CORE_READ(file, private_data);
   sk = BPF_CORE_READ(socket, sk);
-  if (!sk) return;
   protocol = BPF_CORE_READ(sk, sk_protocol);
-  if (protocol != TCP_PROTOCOL && protocol != MPTCP_PROTOCOL) return;
-  ends_of(sk, &inside->ends);
-  inside->tcp = inside->ends.family != 0;
-  inside->socket = (__u64)sk;
+  if (protocol != TCP_PROTOCOL && protocol != MPTCP_PROTOCOL) return 0;
+  copy_sock(sk, &inside->sock);
+  inside->tcp = 1;
+  return 0;
 }
 
-static __always_inline __u64 argument(const __u64* args, __u32 index) {
-  switch (index) {
-    case 0:
-      return args[0];
-    case 1:
-      return args[1];
-    case 2:
-      return args[2];
-    case 3:
-      return args[3];
-    case 4:
-      return args[4];
-    default:
-      return args[5];
-  }
-}
+static __always_inline __u64 argument(const __u64* args, __u32 index) { return index < 6 ? args[index] : 0; }
 
-static __always_inline void copy_data(struct raw_call* call, const volatile struct raw_look* look) {
-  const void* from = (void*)argument(call->args, look->arg);
-  __u64 n;
-  switch (look->data) {
-    case DATA_BYTES:
-      n = look->length;
-      if (n > RAW_DATA) n = RAW_DATA;
-      if (!bpf_probe_read_user(call->data, n, from))
-        call->data_length = n;
-      else if (!bpf_probe_read_user(call->data, 8, from))
-        call->data_length = 8;
-      else if (!bpf_probe_read_user(call->data, 4, from))
-        call->data_length = 4;
-      break;
-    case DATA_STRING:
-      if (bpf_probe_read_user_str(call->data, RAW_DATA, from) > 0) call->data_length = RAW_DATA;
-      break;
-    case DATA_POLL:
-      n = call->args[1];
-      if (n > 6) n = 6;
-      bpf_probe_read_user(call->data, n * 8, (void*)call->args[0]);
-      bpf_probe_read_user(call->data + 48, 16, (void*)call->args[2]);
-      call->data_length = RAW_DATA;
-      break;
-    case DATA_EPOLL:
-      n = call->result;
-      if (n > 5) n = call->result < 0 ? 0 : 5;
-      bpf_probe_read_user(call->data, n * 12, (void*)call->args[1]);
-      call->data_length = n * 12;
-      break;
-    case DATA_SELECT:
-      bpf_probe_read_user(call->data, 8, (void*)call->args[1]);
-      bpf_probe_read_user(call->data + 8, 8, (void*)call->args[2]);
-      bpf_probe_read_user(call->data + 16, 8, (void*)call->args[3]);
-      bpf_probe_read_user(call->data + 48, 16, (void*)call->args[4]);
-      call->data_length = RAW_DATA;
-      break;
-  }
-}
-
-/* Name services are asked over such sockets, mostly in vain. */
-static __always_inline bool unix_domain(const __u64* args) {
-  __u16 family = 0;
-  bpf_probe_read_user(&family, sizeof family, (void*)args[1]);
-  return family == 1;
-}
-
-struct report {
-  struct task_struct* task;
+/* What an event is made of, on the stack of the program that saw it. */
+struct seen {
   struct place place;
-  const volatile struct raw_look* look;
-  struct inside* inside;
-  struct raw_repeat* repeat;
-  __u64 nr;
+  __u64 args[6];
   __s64 result;
-  bool returned;
+  __u64 start_ns;
+  __u64 folded, folded_bytes;
+  __u32 kind; /* RAW_CALL, RAW_FILTER */
+  __u32 nr;
+  __s32 fd;
+  __s32 outcome;
+  __u32 returned;
 };
 
-static __always_inline void emit(struct report* what, __u32 kind, const __u64* args) {
-  struct raw_call* call = bpf_ringbuf_reserve(&ring, sizeof *call, 0);
-  struct inside* inside = what->inside;
-  struct task_struct* task = what->task;
-  __u64 now = bpf_ktime_get_ns();
-  if (!call) {
-    count_lost(counts.lost_calls, what->place.sandbox);
-    return;
-  }
-  __builtin_memset(call, 0, sizeof *call);
-  call->header.kind = kind;
-  call->header.sandbox = what->place.sandbox;
-  call->nr = what->nr;
-  call->pid = process_number(task, &what->place);
-  call->tid = thread_number(task, &what->place);
-  call->result = what->result;
-  call->returned = what->returned;
-  __builtin_memcpy(call->args, args, sizeof call->args);
-  if (inside) {
-    call->start_ns = inside->start_ns;
-    call->socket = inside->socket;
-    call->ends = inside->ends;
-  }
-  call->header.t_ns = what->returned || !call->start_ns ? now : call->start_ns;
-  if (what->repeat) {
-    call->folded = what->repeat->folded;
-    call->folded_bytes = what->repeat->folded_bytes;
-    what->repeat->folded = what->repeat->folded_bytes = 0;
-  }
-  if (kind == RAW_CALL) copy_data(call, what->look);
-  if (what->look->kind == CALL_EXEC && what->result == 0 && what->returned) {
-    bpf_core_read(call->data, 16, &task->comm);
-    call->data_length = 16;
-  }
-  submit(call);
+static __always_inline __s32 thread_number(struct task_struct* task, const struct place* place) {
+  struct pid* pid = BPF_CORE_READ(task, thread_pid);
+  struct upid* upid = upid_at(pid, place->level);
+  return BPF_CORE_READ(upid, nr);
 }
 
-/* Whether this repetition is to be left out; what->repeat is set when it is not. */
-static __always_inline bool fold(struct report* what, __s32 fd, __s32 outcome) {
-  struct raw_repeat_key key = {
-      .tgid = bpf_get_current_pid_tgid() >> 32, .fd = outcome == EBADF ? -1 : fd, .nr = what->nr, .outcome = outcome};
+/* As much as can be read: the object may be short and end with its page. */
+static __always_inline __u8 copy_user(__u8* to, __u64 from) {
+  if (!from) return 0;
+  if (!bpf_probe_read_user(to, 64, (void*)from)) return 64;
+  if (!bpf_probe_read_user(to, 32, (void*)from)) return 32;
+  return bpf_probe_read_user(to, 8, (void*)from) ? 0 : 8;
+}
+
+__noinline int emit(const struct seen* seen, const struct inside* inside) {
+  struct task_struct* task = (void*)bpf_get_current_task();
+  const volatile struct raw_look* look;
+  struct raw_call* call;
+  if (!seen) return 0;
+  call = bpf_ringbuf_reserve(&ring, sizeof *call, 0);
+  if (!call) {
+    count_lost(counts.lost_calls, seen->place.sandbox);
+    return 0;
+  }
+  look = &config.looks[seen->nr & (RAW_CALLS - 1)];
+  call->header.kind = seen->kind;
+  call->header.sandbox = seen->place.sandbox;
+  call->header.t_ns = seen->returned || !seen->start_ns ? bpf_ktime_get_ns() : seen->start_ns;
+  call->start_ns = seen->start_ns;
+  call->result = seen->result;
+  call->returned = seen->returned;
+  call->nr = seen->nr;
+  call->folded = seen->folded;
+  call->folded_bytes = seen->folded_bytes;
+  __builtin_memcpy(call->args, seen->args, sizeof call->args);
+  call->pid = process_number(task, &seen->place);
+  call->tid = thread_number(task, &seen->place);
+  bpf_core_read(call->name, sizeof call->name, &task->comm);
+  call->sock.address = 0;
+  if (inside && inside->tcp) call->sock = inside->sock;
+  call->data_length = look->data < 6 ? copy_user(call->data, seen->args[look->data & 7]) : 0;
+  call->second_length = 0;
+  if (look->second < 6 && !bpf_probe_read_user(call->second, RAW_SECOND, (void*)seen->args[look->second & 7]))
+    call->second_length = RAW_SECOND;
+  submit(call);
+  return 0;
+}
+
+/* Whether this repetition is to be left out. */
+__noinline int fold(struct seen* seen, const struct inside* inside) {
+  struct raw_repeat_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
+  struct task_struct* task = (void*)bpf_get_current_task();
   struct raw_repeat* repeat;
   __u64 now = bpf_ktime_get_ns(), fresh;
-  if (what->inside) key.socket = what->inside->socket;
+  if (!seen || !inside) return 0;
+  key.fd = seen->outcome == EBADF ? -1 : seen->fd;
+  key.nr = seen->nr;
+  key.outcome = seen->outcome;
+  key.socket = inside->tcp ? inside->sock.address : 0;
   repeat = bpf_map_lookup_elem(&repeats, &key);
   if (!repeat) {
-    struct raw_repeat first = {.refilled_ns = now, .tokens = RAW_BURST - 1, .sandbox = what->place.sandbox};
+    struct raw_repeat first = {.refilled_ns = now, .tokens = RAW_BURST - 1, .sandbox = seen->place.sandbox};
     bpf_map_update_elem(&repeats, &key, &first, BPF_NOEXIST);
-    return false;
+    return 0;
   }
   fresh = (now - repeat->refilled_ns) / RAW_REFILL_NS;
   if (fresh) {
@@ -242,162 +196,142 @@ static __always_inline bool fold(struct report* what, __s32 fd, __s32 outcome) {
   }
   if (repeat->tokens) {
     repeat->tokens--;
-    what->repeat = repeat;
-    return false;
+    seen->folded = repeat->folded;
+    seen->folded_bytes = repeat->folded_bytes;
+    repeat->folded = repeat->folded_bytes = 0;
+    return 0;
   }
   repeat->folded++;
-  if (what->result > 0) repeat->folded_bytes += what->result;
+  if (seen->result > 0) repeat->folded_bytes += seen->result;
+  repeat->start_ns = seen->start_ns;
   repeat->end_ns = now;
-  repeat->result = what->result;
-  if (what->inside) {
-    repeat->start_ns = what->inside->start_ns;
-    repeat->ends = what->inside->ends;
-  }
-  repeat->pid = process_number(what->task, &what->place);
-  repeat->tid = thread_number(what->task, &what->place);
-  return true;
+  repeat->result = seen->result;
+  repeat->pid = process_number(task, &seen->place);
+  repeat->tid = thread_number(task, &seen->place);
+  if (inside->tcp) repeat->sock = inside->sock;
+  return 1;
 }
 
 SEC("raw_tp/sys_enter")
 int enter(struct bpf_raw_tracepoint_args* ctx) {
-  const volatile struct raw_look* look = look_at(ctx->args[1]);
-  struct pt_regs* regs = (void*)ctx->args[0];
-  struct task_struct* task;
-  struct report what = {.nr = ctx->args[1], .look = look};
+  struct seen seen = {.kind = RAW_CALL, .nr = ctx->args[1]};
+  const volatile struct raw_look* look;
   struct inside* inside;
-  __u64 args[6];
-  if (!look || look->kind == CALL_NONE) return 0;
-  task = current_task();
-  if (!followed(task, &what.place)) return 0;
-  if (look->kind == CALL_EXIT) {
-    what.task = task;
-    arguments(regs, args);
-    emit(&what, RAW_CALL, args);
-    return 0;
-  }
+  if (ctx->args[1] >= RAW_CALLS) return 0;
+  look = &config.looks[seen.nr & (RAW_CALLS - 1)];
+  if (look->kind == CALL_NONE || !followed(&seen.place)) return 0;
+  arguments((void*)ctx->args[0], seen.args);
+  if (look->kind == CALL_EXIT) return emit(&seen, 0);
   inside = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!inside) return 0;
   inside->start_ns = bpf_ktime_get_ns();
-  inside->nr = ctx->args[1];
+  inside->nr = seen.nr;
   inside->tcp = 0;
-  inside->socket = 0;
-  inside->ends.family = 0;
-  if (look->fd != RAW_NO_FD) {
-    arguments(regs, args);
-    find_socket(task, argument(args, look->fd), inside);
-  }
+  if (look->fd != RAW_NONE) find_socket(inside, look->fd == 2 ? seen.args[2] : seen.args[0]);
   return 0;
+}
+
+/* Name services are asked over such sockets, mostly in vain. */
+static __always_inline bool unix_domain(const struct seen* seen) {
+  __u16 family = 0;
+  bpf_probe_read_user(&family, sizeof family, (void*)seen->args[1]);
+  return family == 1;
+}
+
+enum { LEAVE_OUT, REPORT, THIN_OUT };
+
+/* What to do with a call that returned. */
+__noinline int judge(const struct seen* seen, struct inside* inside, __u32 kind) {
+  bool failed, tcp;
+  __s32 error;
+  if (!seen || !inside) return LEAVE_OUT;
+  error = seen->result < 0 && seen->result >= -4095 ? -seen->result : 0;
+  failed = error && error != EAGAIN && error != EINTR && error < ERESTARTSYS;
+  if (kind == CALL_NAME || (kind == CALL_ACCEPT && seen->result >= 0))
+    find_socket(inside, kind == CALL_NAME ? seen->args[0] : seen->result);
+  tcp = inside->tcp;
+  switch (kind) {
+    case CALL_IO:
+      return tcp || failed ? THIN_OUT : LEAVE_OUT;
+    case CALL_NAME:
+      return tcp || (failed && !unix_domain(seen));
+    case CALL_FD:
+    case CALL_ACCEPT:
+      return tcp || failed;
+    case CALL_FCNTL:
+      return (seen->args[1] == F_DUPFD || seen->args[1] == F_DUPFD_CLOEXEC) && (tcp || failed);
+    case CALL_SOCKET:
+      return failed || seen->args[0] == 2 || seen->args[0] == 10;
+    case CALL_FAIL:
+      return failed;
+    case CALL_OPEN:
+      return failed && error != ENOENT && error != ENOTDIR;
+    case CALL_BRK:
+      return seen->args[0] && (__u64)seen->result < seen->args[0] ? THIN_OUT : LEAVE_OUT;
+    case CALL_POLL:
+      return THIN_OUT;
+    case CALL_TASK:
+      return REPORT;
+    case CALL_FORK:
+      return seen->result != 0;
+    case CALL_GIVEN:
+      return failed || seen->args[2];
+  }
+  return LEAVE_OUT;
 }
 
 /* A call that a seccomp filter answered or killed never began: it is seen here alone. */
 SEC("raw_tp/sys_exit")
 int leave(struct bpf_raw_tracepoint_args* ctx) {
+  struct task_struct* task = (void*)bpf_get_current_task();
   struct pt_regs* regs = (void*)ctx->args[0];
-  __u64 nr = CALL_NUMBER(regs), pending, args[6];
-  const volatile struct raw_look* look = look_at(nr);
-  struct report what = {.nr = nr, .look = look, .result = ctx->args[1], .returned = true};
-  struct task_struct* task = current_task();
+  __u64 nr = CALL_NUMBER(regs), pending;
+  struct seen seen = {.kind = RAW_CALL, .nr = nr, .fd = -1, .result = ctx->args[1], .returned = 1};
+  const volatile struct raw_look* look;
   struct inside* inside;
-  __s32 error = 0, fd = -1;
-  bool began, killed, report = false, thin = false;
-  if (!look || look->kind == CALL_NONE) return 0;
-  if (!followed(task, &what.place)) return 0;
-  what.task = task;
-  arguments(regs, args);
+  int report;
+  if (nr >= RAW_CALLS) return 0;
+  look = &config.looks[nr & (RAW_CALLS - 1)];
+  if (look->kind == CALL_NONE || !followed(&seen.place)) return 0;
+  arguments(regs, seen.args);
   inside = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!inside) return 0;
-  what.inside = inside;
-  began = inside->start_ns && inside->nr == nr;
-  if (!began) {
-    inside->start_ns = 0;
-    inside->tcp = 0;
-    inside->socket = 0;
-    inside->ends.family = 0;
-    if (look->fd != RAW_NO_FD) find_socket(task, argument(args, look->fd), inside);
-  }
-  if (look->fd != RAW_NO_FD) fd = argument(args, look->fd);
-  pending = BPF_CORE_READ(task, pending.signal.sig[0]);
-  if (what.result < 0 && what.result >= -4095) error = -what.result;
-  killed = error >= ERESTARTSYS && error <= ERESTART_RESTARTBLOCK && pending & PENDING(SIGKILL);
-  if (!began && pending & PENDING(SIGSYS)) killed = true;
-  if (killed) {
-    what.returned = false;
-    what.result = 0;
-    report = true;
-  } else {
-    bool failed = error && error != EAGAIN && error != EINTR && error < ERESTARTSYS;
-    switch (look->kind) {
-      case CALL_IO:
-        thin = true;
-        report = inside->tcp || failed;
-        break;
-      case CALL_NAME:
-        find_socket(task, fd, inside);
-        report = inside->tcp || (failed && !unix_domain(args));
-        break;
-      case CALL_FD:
-        report = inside->tcp || failed;
-        break;
-      case CALL_FCNTL:
-        report = (args[1] == F_DUPFD || args[1] == F_DUPFD_CLOEXEC) && (inside->tcp || failed);
-        break;
-      case CALL_ACCEPT:
-        if (what.result >= 0) find_socket(task, what.result, inside);
-        report = inside->tcp || failed;
-        break;
-      case CALL_SOCKET:
-        report = failed || args[0] == 2 || args[0] == 10;
-        break;
-      case CALL_FAIL:
-        report = failed;
-        break;
-      case CALL_OPEN:
-        report = failed && error != ENOENT && error != ENOTDIR;
-        break;
-      case CALL_BRK:
-        report = args[0] && (__u64)what.result < args[0];
-        thin = true;
-        break;
-      case CALL_POLL:
-        thin = true;
-        report = true;
-        break;
-      case CALL_TASK:
-      case CALL_EXEC:
-        report = true;
-        break;
-      case CALL_FORK:
-        report = what.result != 0;
-        break;
-      case CALL_GIVEN:
-        report = failed || args[2];
-        break;
-    }
-    if (report && (thin || error) && fold(&what, fd, error ? error : what.result ? 0 : -1)) report = false;
-  }
-  if (report) emit(&what, RAW_CALL, args);
+  if (look->fd != RAW_NONE) seen.fd = look->fd == 2 ? seen.args[2] : seen.args[0];
+  if (inside->nr == nr) seen.start_ns = inside->start_ns;
+  if (!seen.start_ns) find_socket(inside, seen.fd);
   inside->start_ns = 0;
-  return 0;
+
+  pending = BPF_CORE_READ(task, pending.signal.sig[0]);
+  if (seen.result < 0 && seen.result >= -4095) seen.outcome = -seen.result;
+  if ((seen.outcome >= ERESTARTSYS && seen.outcome <= ERESTART_RESTARTBLOCK && pending & PENDING(SIGKILL)) ||
+      (!seen.start_ns && pending & PENDING(SIGSYS))) {
+    seen.returned = 0; /* it dies in this call */
+    seen.result = 0;
+    return emit(&seen, inside);
+  }
+  report = judge(&seen, inside, look->kind);
+  if (report == LEAVE_OUT) return 0;
+  if (!seen.result) seen.outcome = -1;
+  if ((report == THIN_OUT || seen.outcome > 0) && fold(&seen, inside)) return 0;
+  return emit(&seen, inside);
 }
 
 /* RET_KILL_THREAD and RET_KILL_PROCESS end a task inside seccomp(), and RET_TRAP's signal ends it too: its registers
  * still hold the call. */
 SEC("raw_tp/sched_process_exit")
 int task_exit(struct bpf_raw_tracepoint_args* ctx) {
-  struct task_struct* task = (void*)ctx->args[0];
-  struct report what = {.task = task};
+  struct task_struct* task = (void*)bpf_get_current_task();
+  struct seen seen = {.kind = RAW_FILTER, .fd = -1};
   struct pt_regs* regs;
-  __u64 args[6];
-  if ((BPF_CORE_READ(task, exit_code) & 0x7f) != SIGSYS || !followed(task, &what.place)) return 0;
+  struct inside* inside;
+  (void)ctx;
+  if ((BPF_CORE_READ(task, exit_code) & 0x7f) != SIGSYS || !followed(&seen.place)) return 0;
   regs = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
-  what.nr = CALL_NUMBER(regs);
-  what.look = look_at(what.nr);
-  if (!what.look) return 0;
-  arguments(regs, args);
-  what.inside = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (what.inside) what.inside->start_ns = 0;
-  emit(&what, RAW_FILTER, args);
-  return 0;
+  seen.nr = CALL_NUMBER(regs);
+  arguments(regs, seen.args);
+  inside = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  if (inside) find_socket(inside, seen.args[0]);
+  return emit(&seen, inside);
 }
 
 #endif

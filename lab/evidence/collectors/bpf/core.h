@@ -1,15 +1,15 @@
-/* The kernel's structs as far as the programs read them: names matter, offsets are relocated when they are loaded
- * (CO-RE), so no vmlinux.h of one kernel is built in. Tracepoints' arguments are raw: their number is asked of the
- * running kernel's BTF and given to the programs as constants.
+/* The kernel's structs as far as the programs and kernel_decode.cpp read them: names matter, offsets are relocated when
+ * the programs are loaded (CO-RE), so no vmlinux.h of one kernel is built in. Tracepoints' arguments are raw: their
+ * number is asked of the running kernel's BTF and given to the programs as constants.
  */
 #ifndef LAB_BPF_CORE_H
 #define LAB_BPF_CORE_H
 
+#include <linux/types.h>
+/* first: what the helpers' declarations are made of */
 #include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
-#include <linux/types.h>
 #include <stdbool.h>
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -17,30 +17,21 @@
 struct ns_common {
   unsigned int inum;
 };
-struct user_namespace {
-  struct ns_common ns;
-};
 struct net {
   struct ns_common ns;
-  struct user_namespace* user_ns;
 };
 typedef struct {
   struct net* net;
 } possible_net_t;
 
-struct in6_addr {
-  __u8 unused;
-};
 struct sock_common {
-  __be32 skc_daddr;
-  __be32 skc_rcv_saddr;
+  __be32 skc_daddr, skc_rcv_saddr;
   __be16 skc_dport;
   __u16 skc_num;
   unsigned short skc_family;
   volatile unsigned char skc_state;
   possible_net_t skc_net;
-  struct in6_addr skc_v6_daddr;
-  struct in6_addr skc_v6_rcv_saddr;
+  __u8 skc_v6_daddr[16], skc_v6_rcv_saddr[16]; /* struct in6_addr */
 };
 struct sock {
   struct sock_common __sk_common;
@@ -61,18 +52,18 @@ struct sk_buff {
   struct sock* sk;
   unsigned long _skb_refdst;
   char cb[48];
-  unsigned int len;
-  __u16 transport_header;
   __u16 network_header;
   unsigned char* head;
-  unsigned char* data;
 };
 struct tcp_skb_cb {
-  __u32 seq;
-  __u32 end_seq;
-  __u16 tcp_flags; /* 8 bits before 6.15: the low byte is what is read */
+  __u32 seq, end_seq;
+  __u16 tcp_flags; /* 8 bits before 6.15 */
 };
 
+struct pid_namespace {
+  struct ns_common ns;
+  struct task_struct* child_reaper;
+};
 struct upid {
   int nr;
   struct pid_namespace* ns;
@@ -81,18 +72,11 @@ struct pid {
   unsigned int level;
   struct upid numbers[1];
 };
-struct pid_namespace {
-  struct ns_common ns;
-  struct task_struct* child_reaper;
-};
-struct sigset {
+typedef struct {
   unsigned long sig[1];
-};
+} sigset_t;
 struct sigpending {
-  struct sigset signal;
-};
-struct signal_struct {
-  unsigned int flags;
+  sigset_t signal;
 };
 struct thread_info {
   __u32 status;
@@ -105,9 +89,8 @@ struct task_struct {
   struct task_struct* group_leader;
   struct pid* thread_pid;
   struct files_struct* files;
-  struct signal_struct* signal;
   struct sigpending pending;
-  __u32 self_exec_id; /* 64 bits since 5.7: the low half is what is read */
+  __u64 self_exec_id; /* since 5.7; 32 bits before */
   char comm[16];
 };
 
