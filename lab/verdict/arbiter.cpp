@@ -1,0 +1,204 @@
+#include "verdict/arbiter.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verdict/names.hpp"
+
+namespace lab::verdict {
+namespace {
+
+std::vector<Finding> hear(const Case& one) {
+  std::vector<Finding> all;
+  for (const auto* entry : table())
+    if (entry->find)
+      if (auto found = entry->find(one); found && found->status() != Status::unknown) all.push_back(std::move(*found));
+  return all;
+}
+
+// An effect that lies clearly before its mechanism is no effect of it.
+bool in_order(const Finding& finding) {
+  if (finding.mechanism.empty() || finding.effect.empty()) return true;
+  constexpr std::int64_t read_late = 100'000'000;
+  const auto earliest = std::min_element(finding.mechanism.begin(), finding.mechanism.end(), [](auto& a, auto& b) {
+                          return a.t < b.t;
+                        })->t;
+  const auto latest =
+      std::max_element(finding.effect.begin(), finding.effect.end(), [](auto& a, auto& b) { return a.t < b.t; })->t;
+  return earliest <= latest + read_late || finding.at <= latest + read_late;
+}
+
+// The contract's rule: the earliest event that the end which closed or gave up did not choose; with none, what it did.
+const Finding* choose(std::vector<Finding>& all) {
+  for (auto& f : all)
+    if (!in_order(f)) f.doubts.push_back("its effect was seen before it");
+  std::stable_sort(all.begin(), all.end(), [](const Finding& a, const Finding& b) {
+    if (a.chosen != b.chosen) return !a.chosen;
+    if (a.status() != b.status()) return a.status() > b.status();
+    if (a.chosen) return a.mechanism.size() > b.mechanism.size();
+    return a.at < b.at;
+  });
+  if (all.empty()) return nullptr;
+  auto& best = all.front();
+  // Something earlier that may have been at the root of it, and could not be excluded.
+  for (const auto& other : all)
+    if (&other != &best && !other.chosen && !best.chosen && other.cause != best.cause &&
+        other.status() == Status::likely && other.at < best.at && !other.mechanism.empty())
+      best.doubts.push_back(fmt::format("{} may have come first", other.cause));
+  return &best;
+}
+
+std::vector<Because> reasons(const Finding& finding) {
+  std::vector<Because> all;
+  const auto add = [&](const Record& r) {
+    const bool known =
+        std::any_of(all.begin(), all.end(), [&](const Because& b) { return b.source == r.source && b.text == r.text; });
+    if (!known) all.push_back({r.source, r.text, r.events});
+  };
+  for (const auto& r : finding.mechanism) add(r);
+  for (const auto& r : finding.effect) add(r);
+  for (const auto& doubt : finding.doubts) all.push_back({"not excluded", doubt, {}});
+  return all;
+}
+
+std::vector<RuledOut> exclusions(const Case& one, std::string_view chosen) {
+  std::vector<RuledOut> all;
+  for (const auto* entry : table()) {
+    if (entry->name == chosen || !entry->rule_out) continue;
+    if (auto why = entry->rule_out(one); !why.empty()) all.push_back({std::string(entry->name), std::move(why)});
+  }
+  return all;
+}
+
+// Which sources would have told, and why they did not.
+std::vector<std::string> missing_sources(const Facts& facts) {
+  static constexpr std::pair<std::string_view, std::string_view> tells[] = {
+      {"wire", "which segments were sent"},
+      {"nft-trace", "which rule took a segment"},
+      {"kernel", "why the kernel dropped a packet or built a reset"},
+      {"syscalls", "what the programs' calls returned"},
+      {"sockets", "queues, timers and owners of the sockets"},
+      {"counters", "who built a reset"},
+      {"filters", "what seccomp filters answered"},
+      {"changes", "what changed in the system meanwhile"},
+      {"processes", "whether a process was stopped"},
+      {"actors", "how processes ended"}};
+  std::vector<std::string> all;
+  for (const auto& [source, what] : tells) {
+    const auto at = facts.sources.find(source);
+    if (facts.complete(source)) continue;
+    std::string why = at == facts.sources.end() ? "not there"
+                      : !at->second.on          ? (at->second.why.empty() ? "off" : "off: " + at->second.why)
+                                                : fmt::format("lost {}", plural(at->second.lost, "event"));
+    all.push_back(fmt::format("{} would have told {} ({})", source, what, why));
+  }
+  return all;
+}
+
+Decision healthy(const Case& one) {
+  Decision d;
+  d.verdict.cause = "none";
+  const auto& c = one.conn.stream.client;
+  const auto& s = one.conn.stream.server;
+  const bool seen = one.wire_complete && one.conn.wire;
+  d.verdict.status = seen && one.acts_known(Who::client) ? Status::confirmed : Status::likely;
+  const bool ended = c.fin && s.fin;
+  d.verdict.summary =
+      ended ? fmt::format("Both ends closed it after {} and {}", plural(c.bytes, "byte"), plural(s.bytes, "byte"))
+            : "The connection was healthy to the end of what was seen";
+  if (seen) {
+    Mark last = c.fin ? c.fin : c.last_data;
+    d.verdict.because.push_back({"wire",
+                                 fmt::format("client to server {}, server to client {}, nothing left unacknowledged",
+                                             plural(c.bytes, "byte"), plural(s.bytes, "byte")),
+                                 last ? std::vector<std::size_t>{last.event} : std::vector<std::size_t>{}});
+    if (c.repeats + s.repeats)
+      d.verdict.because.push_back(
+          {"wire", fmt::format("{} made good what was lost", plural(c.repeats + s.repeats, "repetition")), {}});
+  }
+  return d;
+}
+
+Decision undecided(const Case& one) {
+  Decision d;
+  auto& v = d.verdict;
+  v.summary = fmt::format("The evidence does not say why: {}", outcome_text(one));
+  for (const auto& r : one.effects()) v.because.push_back({r.source, r.text, r.events});
+  v.ruled_out = exclusions(one, "unknown");
+  v.next = missing_sources(one.facts);
+  return d;
+}
+
+}  // namespace
+
+Decision decide(const Case& one) {
+  if (!one.complaint) return healthy(one);
+  auto all = hear(one);
+  const auto* best = choose(all);
+  if (!best) return undecided(one);
+  Decision d;
+  d.by = best->by;
+  auto& v = d.verdict;
+  v.cause = best->cause;
+  v.status = best->status();
+  v.summary = best->summary;
+  v.culprit = best->culprit;
+  v.because = reasons(*best);
+  v.ruled_out = exclusions(one, best->cause);
+  if (const auto* entry = cause(best->cause))
+    for (const auto next : entry->next) v.next.emplace_back(next);
+  if (v.status != Status::confirmed)
+    for (auto& missing : missing_sources(one.facts)) v.next.push_back(std::move(missing));
+  return d;
+}
+
+Decision decide_without_connections(const Facts& facts) {
+  Decision d;
+  auto& v = d.verdict;
+  const auto* entry = cause("connect/never-tried");
+  if (facts.any_connect || !facts.on("wire")) {
+    v.summary = "No connection was seen";
+    v.next = missing_sources(facts);
+    return d;
+  }
+  // What kept a process from getting as far as connect.
+  for (const auto& [pid, process] : facts.processes)
+    for (const auto& trouble : process.troubles)
+      if (trouble.filtered && !trouble.made_good && trouble.deed.kind == Kind::descriptor) {
+        v.cause = "seccomp/errno";
+        v.status = Status::likely;
+        v.summary = fmt::format("A seccomp filter failed {} with {} and nobody connected", trouble.deed.call,
+                                error_name(trouble.deed.error));
+        v.because.push_back({"filters", v.summary, {trouble.filter_at.event}});
+        d.by = "client";
+        return d;
+      }
+  v.cause = "connect/never-tried";
+  d.by = "client";
+  v.summary = "The client never called connect";
+  if (facts.complete("wire")) v.because.push_back({"wire", "no SYN was seen", {}});
+  bool known = false;
+  for (const auto& [pid, process] : facts.processes) {
+    const bool listens = std::any_of(facts.listeners.begin(), facts.listeners.end(),
+                                     [&, p = pid](const Listener& l) { return l.pids.count(p) > 0; });
+    if (!process.started || listens || process.accepts) continue;
+    known |= process.steps || (process.calls && facts.complete("syscalls"));
+    if (process.exited && !process.by_lab) {
+      const auto how = process.signal ? signal_title(process.signal) : fmt::format("status {}", process.status);
+      v.because.push_back({"actors",
+                           fmt::format("{} ended with {} and had not connected", process_text(&process), how),
+                           {process.exited.event}});
+      v.culprit = {.kind = "process",
+                   .name = process.program.empty() ? process.label : process.program,
+                   .pid = pid,
+                   .detail = how};
+    }
+  }
+  v.status = known && facts.complete("wire") ? Status::confirmed : Status::likely;
+  if (facts.listeners.empty() && facts.on("sockets")) v.summary += ", and nobody listened";
+  for (const auto next : entry->next) v.next.emplace_back(next);
+  return d;
+}
+
+}  // namespace lab::verdict

@@ -1,0 +1,252 @@
+#include "verdict/case.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verdict/names.hpp"
+
+namespace lab::verdict {
+
+using What = Complaint::What;
+
+Record record(std::string source, std::string text, const Mark& mark) {
+  Record one{.source = std::move(source), .text = std::move(text), .events = {}, .t = mark.t};
+  if (mark) one.events.push_back(mark.event);
+  return one;
+}
+
+Record record(std::string source, std::string text, const Mark& first, const Mark& last) {
+  auto one = record(std::move(source), std::move(text), first);
+  if (last && last.event != first.event) one.events.push_back(last.event);
+  return one;
+}
+
+std::string way(Who from) { return fmt::format("{} to {}", name_of(from), name_of(other(from))); }
+
+std::string process_text(const Process* process) {
+  if (!process) return "its process";
+  const auto& name = process->program.empty() ? process->label : process->program;
+  return name.empty() ? fmt::format("process {}", process->pid) : fmt::format("{} (process {})", name, process->pid);
+}
+
+std::string deed_text(const Process* process, Who who, const Deed& deed) {
+  std::string outcome = "ok";
+  if (deed.pending)
+    outcome = "still waiting at the end";
+  else if (deed.timed_out)
+    outcome = fmt::format("timeout after {}", span_text(deed.end - deed.start));
+  else if (deed.error)
+    outcome = error_name(deed.error);
+  else if (deed.eof && deed.bytes <= 0)
+    outcome = "end of file";
+  else if (deed.bytes >= 0)
+    outcome = plural(static_cast<std::uint64_t>(deed.bytes), "byte");
+  (void)process;
+  return fmt::format("{}: {} → {}", name_of(who), deed.shown, outcome);
+}
+
+Case::Case(const Facts& all, const Conn& which) : facts(all), conn(which) {
+  wire_complete = facts.complete("wire");
+  closing = first_closing(*this);
+  complaint = first_complaint(*this);
+}
+
+bool Case::gone() const {
+  return complaint && (complaint->what == What::eof || complaint->what == What::reset || complaint->what == What::cut ||
+                       complaint->what == What::died);
+}
+bool Case::starved() const { return complaint && complaint->what == What::starved; }
+bool Case::unconnected() const { return complaint && complaint->what == What::no_connect; }
+
+Who Case::doer() const {
+  if (!complaint) return Who::client;
+  if (complaint->what == What::failed || complaint->what == What::died) return complaint->victim;
+  if (gone() && closing.any && !closing.foreign()) return closing.from;
+  return other(complaint->victim);
+}
+
+std::int64_t Case::until() const {
+  if (!complaint) return facts.last_ns;
+  return std::max(complaint->at.t, gone() && closing.any ? closing.at.t : 0);
+}
+
+const Listener* Case::listener() const {
+  const Listener* best = nullptr;
+  for (const auto& one : facts.listeners) {
+    if (one.local.port != conn.server.port || one.local.family != conn.server.family) continue;
+    const bool any_address = std::all_of(one.local.ip.begin(), one.local.ip.end(), [](auto b) { return b == 0; });
+    if (!any_address && one.local.ip != conn.server.ip) continue;
+    best = &one;
+  }
+  if (best) return best;
+  // A wildcard IPv6 listener serves IPv4 too.
+  for (const auto& one : facts.listeners)
+    if (one.local.port == conn.server.port && one.local.family == 6 &&
+        one.options.find("v6only") == std::string::npos &&
+        std::all_of(one.local.ip.begin(), one.local.ip.end(), [](auto b) { return b == 0; }))
+      return &one;
+  return nullptr;
+}
+
+bool Case::loopback() const {
+  return std::all_of(facts.wire_namespaces.begin(), facts.wire_namespaces.end(), [](auto& n) { return n.empty(); });
+}
+
+std::optional<bool> Case::unaccepted() const {
+  if (conn.acts.server.accepted || conn.acts.server.last_read || conn.acts.server.last_write ||
+      !conn.acts.server.closers.empty())
+    return false;
+  if (!conn.holders.server.empty()) return false;
+  for (const auto* seen : {&conn.socket.server, &conn.before.server})
+    if (*seen && (*seen)->state.inode != 0) return false;
+  // An orphan has no inode either: only a socket that nobody has closed yet is certainly un-accepted.
+  if (conn.socket.server && conn.socket.server->state.inode == 0) {
+    const auto& state = conn.socket.server->state.state;
+    if (state == "ESTABLISHED" || state == "CLOSE_WAIT" || state == "SYN_RECV") return true;
+  }
+  if (acts_known(Who::server)) return true;
+  const auto* queue = listener();
+  if (queue && queue->waiting > 0 && facts.conns.size() == 1) return true;
+  return std::nullopt;
+}
+
+bool Case::accepted() const { return unaccepted() == std::optional(false); }
+
+std::set<int> Case::holders(Who who) const {
+  std::set<int> all = conn.acts[who].pids;
+  all.insert(conn.holders[who].begin(), conn.holders[who].end());
+  if (who == Who::server && all.empty()) {
+    if (const auto* queue = listener()) all.insert(queue->pids.begin(), queue->pids.end());
+    if (all.empty()) {
+      // Without socket diagnostics: whoever called accept on that address, or can only be the server.
+      for (const auto& [pid, process] : facts.processes) {
+        const bool tried = std::any_of(process.troubles.begin(), process.troubles.end(), [&](const Trouble& t) {
+          return t.deed.kind == Kind::accept && (!t.local.known() || t.local.port == conn.server.port);
+        });
+        const bool waits = std::any_of(process.inside.begin(), process.inside.end(),
+                                       [](const auto& in) { return in.second.kind == Kind::accept; });
+        if (tried || waits || process.accepts) all.insert(pid);
+      }
+    }
+  }
+  return all;
+}
+
+bool Case::acts_known(Who who) const {
+  std::set<int> pids = conn.acts[who].pids;
+  pids.insert(conn.holders[who].begin(), conn.holders[who].end());
+  if (pids.empty() && who == Who::server) {
+    if (const auto* queue = listener()) pids = queue->pids;
+    for (const auto& [pid, process] : facts.processes)
+      if (process.accepts || std::any_of(process.inside.begin(), process.inside.end(),
+                                         [](const auto& in) { return in.second.kind == Kind::accept; }))
+        pids.insert(pid);
+  }
+  return std::any_of(pids.begin(), pids.end(), [&](int pid) {
+    const auto* process = facts.process(pid);
+    if (!process) return false;
+    return (process->steps && facts.on("actors")) || (process->calls && facts.complete("syscalls"));
+  });
+}
+
+Closer Case::closer(Who who) const {
+  Closer result;
+  const auto& acts = conn.acts[who];
+  const auto& stream = conn.stream[who];
+  const bool seen = closing.any && closing.from == who;
+  const auto at = seen ? closing.at.t : until();
+  // The clocks of a packet's capture and of a program's own reading agree to a fraction of this.
+  constexpr std::int64_t slack = 300'000;
+  result.sure = acts_known(who);
+  for (const auto& deed : acts.closers) {
+    if (deed.start > at + slack) continue;
+    if (deed.kind == Kind::shut && deed.shown.find("read") != std::string::npos) continue;
+    if (result.deed && deed.kind == Kind::close && result.deed->kind == Kind::reset) continue;
+    result.deed = deed;
+  }
+  if (acts_known(who) && stream.started)
+    if (const auto arrived = conn.stream[other(who)].delivered; arrived >= acts.read)
+      result.unread = arrived - acts.read;
+  if (const auto& last = conn.gone[who] ? conn.gone[who] : conn.socket[who];
+      last && last->state.receive_queue > 0 && last->state.state != "LISTEN" && !result.unread)
+    result.unread = last->state.receive_queue;
+  if (result.deed) {
+    result.process = facts.process(result.deed->pid);
+    switch (result.deed->kind) {
+      case Kind::shut:
+        result.how = Closer::How::shutdown;
+        break;
+      case Kind::exec:
+        result.how = Closer::How::exec;
+        break;
+      case Kind::reset:
+        result.how = Closer::How::reset;
+        break;
+      default:
+        result.how = result.deed->linger_reset || acts.asked_reset ? Closer::How::reset : Closer::How::call;
+    }
+    return result;
+  }
+  for (const int pid : holders(who)) {
+    const auto* process = facts.process(pid);
+    if (!process || !process->exited || process->by_lab) continue;
+    if (seen && process->exited.t + slack < at) continue;
+    const bool signalled = process->signal != 0;
+    if (result.process && !signalled) continue;
+    result.process = process;
+    result.how = signalled ? Closer::How::signalled : Closer::How::exited;
+    // What is known of the signal's time says that it came before the socket went.
+    for (const auto& one : process->signals)
+      if (one.sent.signal == process->signal && one.at.t <= at + slack) result.sure = true;
+  }
+  return result;
+}
+
+std::vector<Case::Snag> Case::snags(Who who) const {
+  std::vector<Snag> all;
+  const auto last_good = std::max(conn.acts[who].last_read.t, conn.acts[who].last_write.t);
+  const auto index = [&] {
+    for (std::size_t i = 0; i < facts.conns.size(); ++i)
+      if (&facts.conns[i] == &conn) return i;
+    return Mark::nowhere;
+  }();
+  const bool waits_in_queue = who == Who::server && unaccepted().value_or(false);
+  for (const int pid : holders(who)) {
+    const auto* process = facts.process(pid);
+    if (!process) continue;
+    const bool ended = process->exited && !process->by_lab;
+    for (const auto& trouble : process->troubles) {
+      const auto t = trouble.filter_at ? trouble.filter_at.t : trouble.deed.end;
+      if (trouble.made_good || t > until() + 1'000'000) continue;
+      bool counts = false;
+      if (trouble.conn != Mark::nowhere)
+        counts = trouble.conn == index ? trouble.who == who : ended && t >= conn.began.t;
+      else if (trouble.deed.kind == Kind::accept)
+        counts = waits_in_queue || (ended && t >= conn.began.t && t >= last_good);
+      else
+        counts = t >= conn.began.t && t >= last_good;
+      if (counts) all.push_back({process, &trouble});
+    }
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Snag& a, const Snag& b) { return a.trouble->deed.end < b.trouble->deed.end; });
+  return all;
+}
+
+std::string closes_text(const Closing& closing, const Case& one) {
+  if (!closing.any) return one.facts.on("wire") ? "none" : "unknown";
+  const char* segment = closing.fin ? "FIN" : "RST";
+  switch (closing.builder) {
+    case Closing::Builder::firewall:
+      return fmt::format("firewall {}", segment);
+    case Closing::Builder::injected:
+      return fmt::format("injected {}", segment);
+    case Closing::Builder::foreign:
+      return fmt::format("foreign {}", segment);
+    default:
+      return fmt::format("{} {}", name_of(closing.from), segment);
+  }
+}
+
+}  // namespace lab::verdict

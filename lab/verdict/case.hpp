@@ -1,0 +1,108 @@
+// One connection's case: who was let down, which segment closed it, who closed it and why, what is missing between the
+// two ends. What several causes ask for; each cause then looks for its own records.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "verdict/facts.hpp"
+#include "verdict/verdict.hpp"
+
+namespace lab::verdict {
+
+// One record: what was seen, where in the timeline.
+struct Record {
+  std::string source, text;
+  std::vector<std::size_t> events;
+  std::int64_t t = 0;
+};
+Record record(std::string source, std::string text, const Mark& mark);
+Record record(std::string source, std::string text, const Mark& first, const Mark& last);
+
+// The first closing segment behind the handshake.
+struct Closing {
+  enum class Builder : std::uint8_t {
+    unknown,
+    tcp,
+    firewall,
+    injected,
+    foreign
+  };  // foreign: not TCP, rule or injection not told
+  bool any = false, fin = false;
+  Who from = Who::client;  // by its address
+  Mark at;
+  Builder builder = Builder::unknown;
+  bool certain = false;        // of the builder
+  const Hits* rule = nullptr;  // of a firewall's
+  std::vector<Record> why;     // what says who built it
+  bool foreign() const { return builder != Builder::tcp && builder != Builder::unknown; }
+};
+
+// Why an end's socket was closed by its holder.
+struct Closer {
+  enum class How : std::uint8_t { unknown, call, shutdown, reset, exec, exited, signalled };
+  How how = How::unknown;
+  bool sure = false;  // nothing that is known could have closed it otherwise
+  const Process* process = nullptr;
+  std::optional<Deed> deed;
+  std::optional<std::uint64_t> unread;  // bytes that had arrived and were not read by then
+};
+
+// Bytes of one direction that did not get through.
+struct Gap {
+  bool any = false;
+  bool on_wire = false;  // they were seen, and seen again
+  Mark since;
+  std::vector<Record> records;
+};
+
+class Case {
+ public:
+  Case(const Facts& facts, const Conn& conn);
+
+  const Facts& facts;
+  const Conn& conn;
+  std::optional<Complaint> complaint;  // the first that was never made good; none: it went well
+  Closing closing;
+  bool wire_complete = false;
+
+  bool gone() const;  // the complaint is that the connection was taken away
+  bool starved() const;
+  bool unconnected() const;  // there was no handshake to speak of
+  Who victim() const { return complaint ? complaint->victim : Who::client; }
+  // The end whose doing has to be explained: the one that closed, or the one that let the other wait.
+  Who doer() const;
+  std::int64_t until() const;  // nothing later matters
+
+  std::set<int> holders(Who who) const;    // processes that held that end, or the listener it waited in
+  bool accepted() const;                   // the server's program took it out of the queue, as far as can be known
+  std::optional<bool> unaccepted() const;  // true or false where it is known
+  bool acts_known(Who who) const;          // every call of its holders would have been seen
+  Closer closer(Who who) const;
+  Gap gap(Who from) const;  // as it stood when the victim complained
+  const Listener* listener() const;
+  bool loopback() const;
+
+  // The last failed call of a holder that was never made good and lies on the way to the end.
+  struct Snag {
+    const Process* process = nullptr;
+    const Trouble* trouble = nullptr;
+  };
+  std::vector<Snag> snags(Who who) const;
+  // How it came out for the victim: the effect that every chain must end in.
+  std::vector<Record> effects() const;
+  std::vector<Record> closing_records() const;
+};
+
+std::string deed_text(const Process* process, Who who, const Deed& deed);
+std::string closes_text(const Closing& closing, const Case& one);
+std::string process_text(const Process* process);
+
+std::optional<Complaint> first_complaint(const Case& one);
+Closing first_closing(const Case& one);
+
+// "client to server", by the sending end.
+std::string way(Who from);
+
+}  // namespace lab::verdict

@@ -1,0 +1,409 @@
+// The kernel itself, or an administrator through it, took the path or the socket away.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "verdict/cause.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using What = Complaint::What;
+
+// A notification is read at most this long after what it tells of.
+constexpr std::int64_t kReadLate = 50'000'000;
+
+std::string host_of(const Address& address) {
+  auto text = to_string(address);
+  text = text.substr(0, text.rfind(':'));
+  if (text.starts_with('[')) text = text.substr(1, text.size() - 2);
+  return text;
+}
+
+std::int64_t last_progress(const Case& one) {
+  std::int64_t last = 0;
+  for (const Who who : {Who::client, Who::server}) last = std::max(last, one.conn.stream[who].acked_at.t);
+  return last;
+}
+
+// One kind of eater below TCP: the drop reasons it leaves, the changes that bring it in and take it away, the counters
+// that move.
+struct Eater {
+  std::string_view cause, what;
+  std::vector<std::string_view> reasons, comes, goes, counters;
+  bool (*about)(const Case&, const evidence::Change&);
+  std::string_view kind;  // of the culprit
+};
+
+bool about_any(const Case&, const evidence::Change&) { return true; }
+bool about_route(const Case&, const evidence::Change& change) {
+  // A plain route to somewhere is no obstacle; a deleted one, or one of these types, is.
+  if (change.kind == "route-deleted" || change.kind == "sysctl")
+    return change.kind != "sysctl" || change.object.find("forward") != std::string::npos;
+  const auto text = change.object + " " + change.detail;
+  return text.find("blackhole") != std::string::npos || text.find("unreachable") != std::string::npos ||
+         text.find("prohibit") != std::string::npos || text.find("throw") != std::string::npos;
+}
+bool about_address(const Case& one, const evidence::Change& change) {
+  for (const auto* address : {&one.conn.client, &one.conn.server, &one.conn.asked})
+    if (address->known() && change.object.starts_with(host_of(*address))) {
+      const auto rest = change.object.substr(host_of(*address).size());
+      if (rest.empty() || rest.front() == '/' || rest.front() == ' ') return true;
+    }
+  // 127.0.0.0/8 and its like: the address that was taken away covers the flow's by prefix.
+  return change.object.starts_with("127.") && one.conn.client.family == 4 && one.conn.client.ip[0] == 127;
+}
+
+const ChangeFacts* change_before(const Case& one, const Eater& eater) {
+  const ChangeFacts* found = nullptr;
+  for (const auto& c : one.facts.changes) {
+    const bool comes = std::find(eater.comes.begin(), eater.comes.end(), c.change.kind) != eater.comes.end();
+    const bool goes = std::find(eater.goes.begin(), eater.goes.end(), c.change.kind) != eater.goes.end();
+    if (comes && !found && c.at.t <= one.until() && eater.about(one, c.change)) found = &c;
+    // Mended, and bytes went across after it: it was not what ended the connection.
+    if (goes && found && c.change.object == found->change.object && last_progress(one) > c.at.t) found = nullptr;
+  }
+  return found;
+}
+
+const Hits* told_by(const Case& one, const Eater& eater) {
+  for (const auto* hits : open_hits(one, false))
+    if (std::find(eater.reasons.begin(), eater.reasons.end(), hits->reason) != eater.reasons.end()) return hits;
+  return nullptr;
+}
+
+std::optional<Finding> eaten_by(const Case& one, const Eater& eater) {
+  if (!one.starved()) return std::nullopt;
+  const bool missing = one.gap(Who::client).any || one.gap(Who::server).any;
+  const auto* change = change_before(one, eater);
+  const auto* word = told_by(one, eater);
+  std::string_view counter;
+  for (const auto name : eater.counters)
+    if (counter.empty() && one.facts.counter(name) > 0) counter = name;
+  // Bytes that went across after the change excuse it.
+  if (change && last_progress(one) > change->at.t + kReadLate) change = nullptr;
+  if (!word && !(missing && (change || !counter.empty()))) return std::nullopt;
+  if (!word && !change && !open_hits(one, true).empty()) return std::nullopt;
+  auto result = finding(one, eater.cause, change ? change->at.t : word ? word->open_first.t : one.until());
+  if (change) {
+    result.mechanism.push_back(record("changes",
+                                      fmt::format("{} {}{}", change->change.kind, change->change.object,
+                                                  change->change.detail.empty() ? "" : " " + change->change.detail),
+                                      change->at));
+    result.culprit = {.kind = std::string(eater.kind),
+                      .name = change->change.object,
+                      .pid = change->change.pid,
+                      .detail = change->change.kind};
+    const auto since =
+        std::min(one.gap(Who::client).any && one.gap(Who::client).since ? one.gap(Who::client).since.t : one.until(),
+                 one.gap(Who::server).any && one.gap(Who::server).since ? one.gap(Who::server).since.t : one.until());
+    if (!word && one.gap(Who::client).on_wire && since + 1'000'000'000 < change->at.t)
+      result.doubts.push_back(
+          fmt::format("bytes were already missing {} before the change", span_text(change->at.t - since)));
+  }
+  if (word)
+    result.mechanism.push_back(
+        record("kernel",
+               fmt::format("{} from {} dropped: {}{}", plural(word->count, "segment"), way(word->from), word->reason,
+                           word->where.empty() ? "" : " in " + word->where),
+               word->open_first, word->last));
+  if (!counter.empty())
+    result.mechanism.push_back(record("counters", fmt::format("{} moved by {}", counter, one.facts.counter(counter)),
+                                      one.facts.counter_mark(counter)));
+  if (!change && !word) result.doubts.push_back("the counter does not say whose segments they were");
+  if (result.culprit.kind.empty())
+    result.culprit = {.kind = std::string(eater.kind), .name = word ? word->reason : std::string(counter)};
+  result.summary =
+      fmt::format("{}, and nothing of the connection got across after that; {}",
+                  change ? fmt::format("{} ({} {})", eater.what, change->change.kind, change->change.object)
+                         : std::string(eater.what),
+                  outcome_text(one));
+  return result;
+}
+
+const Eater kRoute{"kernel/route",
+                   "The route was taken away",
+                   {"IP_OUTNOROUTES", "IP_INNOROUTES", "IP6_OUTNOROUTES", "IP_INADDRERRORS"},
+                   {"route-added", "route-deleted", "sysctl"},
+                   {"route-deleted", "route-added"},
+                   {"IpOutNoRoutes", "Ip6OutNoRoutes"},
+                   about_route,
+                   "route"};
+const Eater kLink{"kernel/link-down",
+                  "The link went down",
+                  {"DEV_READY", "NETDEV_DOWN"},
+                  {"link-down", "link-deleted"},
+                  {"link-up"},
+                  {},
+                  about_any,
+                  "device"};
+const Eater kAddress{"kernel/address-removed",
+                     "The address was taken away",
+                     {},
+                     {"address-deleted"},
+                     {"address-added"},
+                     {},
+                     about_address,
+                     "address"};
+const Eater kBpf{"kernel/bpf",
+                 "A BPF program ate segments",
+                 {"XDP", "TC_INGRESS", "TC_EGRESS", "BPF_CGROUP_EGRESS", "SOCKET_FILTER", "QDISC_DROP_BPF"},
+                 {"bpf-attached"},
+                 {"bpf-detached"},
+                 {},
+                 about_any,
+                 "program"};
+const Eater kIpsec{"kernel/ipsec-policy",
+                   "An xfrm policy ate segments",
+                   {"XFRM_POLICY"},
+                   {"xfrm-policy-added"},
+                   {"xfrm-policy-deleted"},
+                   {"XfrmOutPolBlock", "XfrmInPolBlock", "XfrmOutNoStates", "XfrmInNoPols"},
+                   about_any,
+                   "policy"};
+const Eater kOption{"kernel/tcp-option",
+                    "A TCP option's check refused segments",
+                    {"TCP_MD5NOTFOUND", "TCP_MD5UNEXPECTED", "TCP_MD5FAILURE", "TCP_MINTTL", "TCP_AONOTFOUND",
+                     "TCP_AOUNEXPECTED", "TCP_AOKEYNOTFOUND", "TCP_AOFAILURE", "TCP_AUTH_HDR"},
+                    {},
+                    {},
+                    {"TcpExtTCPMD5NotFound", "TcpExtTCPMD5Unexpected", "TcpExtTCPMD5Failure", "TcpExtTCPMinTTLDrop",
+                     "TcpExtTCPAONotFound", "TcpExtTCPAOBad", "TcpExtTCPAOKeyNotFound"},
+                    about_any,
+                    "socket"};
+
+std::optional<Finding> find_route(const Case& one) { return eaten_by(one, kRoute); }
+std::optional<Finding> find_link(const Case& one) { return eaten_by(one, kLink); }
+std::optional<Finding> find_address(const Case& one) { return eaten_by(one, kAddress); }
+std::optional<Finding> find_ipsec(const Case& one) { return eaten_by(one, kIpsec); }
+
+std::optional<Finding> find_bpf(const Case& one) {
+  auto result = eaten_by(one, kBpf);
+  if (result) return result;
+  // Attached before the run began: only the fact that it is there.
+  for (const auto& f : one.facts.facts) {
+    const bool program = f.fact.kind == "bpf-attached" || f.fact.kind == "bpf";
+    if (!program || !one.starved() || (!one.gap(Who::client).any && !one.gap(Who::server).any)) continue;
+    if (!open_hits(one, true).empty() || !open_hits(one, false).empty()) continue;
+    result = finding(one, "kernel/bpf", one.until());
+    result->mechanism.push_back(record("system", fmt::format("{} is attached", f.fact.object), f.at));
+    result->doubts.push_back("nothing says that the program ate these segments (kernel drop reasons would)");
+    result->culprit = {.kind = "program", .name = f.fact.object, .detail = f.fact.value};
+    result->summary =
+        fmt::format("A BPF program is attached ({}) and segments vanish; {}", f.fact.object, outcome_text(one));
+    return result;
+  }
+  return std::nullopt;
+}
+
+std::optional<Finding> find_option(const Case& one) {
+  auto result = eaten_by(one, kOption);
+  if (!result) return result;
+  // The socket whose option refuses them ties the counter to this connection.
+  for (const Who who : {Who::client, Who::server}) {
+    const auto& seen = one.conn.socket[who];
+    if (!seen || (seen->state.options.find("md5") == std::string::npos &&
+                  seen->state.options.find("min-ttl") == std::string::npos))
+      continue;
+    result->mechanism.push_back(
+        record("sockets", fmt::format("the {}'s socket has {}", name_of(who), seen->state.options), seen->at));
+    result->culprit = {.kind = "socket", .name = name_of(who), .detail = seen->state.options};
+    result->doubts.clear();
+  }
+  return result;
+}
+
+std::optional<Finding> find_destroyed(const Case& one) {
+  if (!one.complaint || one.unconnected()) return std::nullopt;
+  const auto& conn = one.conn;
+  // Only diag_destroy gives a socket ECONNABORTED (tcp_abort, net/ipv4/tcp.c).
+  const Complaint* aborted = nullptr;
+  for (const auto& c : conn.complaints)
+    if (c.deed && c.deed->error == ECONNABORTED && !aborted) aborted = &c;
+  const KernelReset* built = nullptr;
+  Who who = one.closing.any ? one.closing.from : one.victim();
+  for (const Who end : {Who::client, Who::server})
+    for (const auto& reset : conn.built[end])
+      if (reset.reason == "TCP_STATE" && reset.state == "ESTABLISHED" && !built) {
+        built = &reset;
+        who = end;
+      }
+  if (aborted) who = aborted->victim;
+  const ChangeFacts* change = nullptr;
+  for (const auto& c : one.facts.changes) {
+    if (c.change.kind != "socket-destroyed" || c.at.t < conn.began.t) continue;
+    const auto text = c.change.object + " " + c.change.detail;
+    if (text.find(to_string(conn.client)) != std::string::npos ||
+        text.find(to_string(conn.server)) != std::string::npos)
+      change = &c;
+  }
+  if (!aborted && !built && !change) return std::nullopt;
+  if (!one.gone() && !(one.starved() && change)) return std::nullopt;
+  if (one.closing.any && one.closing.fin) return std::nullopt;
+  auto result = finding(one, "kernel/socket-destroyed",
+                        change            ? change->at.t
+                        : one.closing.any ? one.closing.at.t
+                                          : one.until());
+  if (change)
+    result.mechanism.push_back(
+        record("changes", fmt::format("socket-destroyed {}", change->change.object), change->at));
+  if (built)
+    result.mechanism.push_back(
+        record("kernel", "its TCP built a reset for the reason TCP_STATE while ESTABLISHED", built->at));
+  if (aborted)
+    result.mechanism.push_back(record(aborted->deed->step ? "actors" : "syscalls",
+                                      deed_text(nullptr, who, *aborted->deed), aborted->deed->mark));
+  result.culprit = {.kind = "socket",
+                    .name = name_of(who),
+                    .pid = change ? change->change.pid : 0,
+                    .detail = "destroyed from outside"};
+  result.summary =
+      fmt::format("The {}'s socket was destroyed by an administrator's request; {}", name_of(who), outcome_text(one));
+  return result;
+}
+
+std::optional<std::int64_t> fin_timeout(const Facts& facts) {
+  std::optional<std::int64_t> seconds;
+  for (const auto& f : facts.facts) {
+    const auto text = f.fact.object + "=" + f.fact.value;
+    if (const auto at = text.find("tcp_fin_timeout="); at != std::string::npos)
+      seconds = std::atoll(text.c_str() + at + 16);
+  }
+  for (const auto& c : facts.changes)
+    if (c.change.kind == "sysctl" && c.change.object.find("tcp_fin_timeout") != std::string::npos)
+      seconds = std::atoll(c.change.detail.c_str());
+  return seconds;
+}
+
+std::optional<Finding> find_expired(const Case& one) {
+  const auto& conn = one.conn;
+  if (!one.gone() || one.complaint->what == What::eof || one.closing.foreign()) return std::nullopt;
+  const Who victim = one.victim(), who = other(victim);
+  const auto& stream = conn.stream[who];
+  if (!stream.rst || stream.rst_acks) return std::nullopt;  // a socket that is gone answers, it does not abort
+  const KernelReset* built = nullptr;
+  for (const auto& reset : conn.built[who])
+    if ((reset.reason == "NO_SOCKET" || reset.reason == "TCP_FLAGS") &&
+        (reset.state.empty() || reset.state == "LISTEN" || reset.state == "CLOSE"))
+      built = &reset;
+  const bool accepted = who == Who::client || !one.unaccepted().value_or(false);
+  const auto& gone = conn.gone[who];
+  const bool vanished = gone && gone->at.t < stream.rst.t && !stream.fin;
+  const auto timeout = fin_timeout(one.facts).value_or(60) * 1'000'000'000;
+  const bool fin_expired = stream.fin && stream.rst.t - stream.fin.t > timeout;
+  if (!accepted || (!built && !vanished && !fin_expired)) return std::nullopt;
+  if (stream.fin && !fin_expired && !built) return std::nullopt;
+  auto result = finding(one, "kernel/socket-expired", gone && gone->at.t < stream.rst.t ? gone->at.t : stream.rst.t);
+  result.by = by_text(one, who);
+  if (built)
+    result.mechanism.push_back(
+        record("kernel", fmt::format("the reset's reason is {}: no socket of the connection was left", built->reason),
+               built->at));
+  if (vanished)
+    result.mechanism.push_back(record("sockets",
+                                      fmt::format("the {}'s socket was freed {} before the reset, without a FIN",
+                                                  name_of(who), span_text(stream.rst.t - gone->at.t)),
+                                      gone->at));
+  if (fin_expired)
+    result.mechanism.push_back(
+        record("wire",
+               fmt::format("the reset came {} after the {}'s FIN, FIN_WAIT2 lasts {}",
+                           span_text(stream.rst.t - stream.fin.t), name_of(who), span_text(timeout)),
+               stream.fin));
+  result.culprit = {
+      .kind = "socket", .name = name_of(who), .detail = stream.fin ? "FIN_WAIT2 expired" : "freed without a FIN"};
+  result.summary =
+      fmt::format("The {}'s socket had vanished without a word, and the next segment was answered with a reset; {}",
+                  name_of(who), outcome_text(one));
+  return result;
+}
+
+// ---- why not
+
+std::string no_eater(const Case& one, const Eater& eater, std::string_view text) {
+  if (!one.starved() || !one.facts.complete("changes") || change_before(one, eater) || told_by(one, eater)) return {};
+  for (const auto name : eater.counters)
+    if (one.facts.counter(name) > 0) return {};
+  return std::string(text);
+}
+std::string no_route(const Case& one) { return no_eater(one, kRoute, "no route changed and IpOutNoRoutes moved by 0"); }
+std::string no_link(const Case& one) { return no_eater(one, kLink, "no link went down"); }
+std::string no_address(const Case& one) { return no_eater(one, kAddress, "no address of the connection was removed"); }
+std::string no_ipsec(const Case& one) { return no_eater(one, kIpsec, "no xfrm policy was added"); }
+std::string no_bpf(const Case& one) {
+  if (!one.starved() || !one.facts.complete("kernel") || told_by(one, kBpf)) return {};
+  return "no drop reason names a BPF hook";
+}
+std::string no_option(const Case& one) {
+  if (!one.starved() || !one.facts.complete("counters")) return {};
+  for (const auto name : kOption.counters)
+    if (one.facts.counter(name) > 0) return {};
+  return "the counters of MD5 and minimum TTL moved by 0";
+}
+std::string no_destroyed(const Case& one) {
+  if (!one.closing.any || one.closing.fin || one.conn.built[one.closing.from].empty()) return {};
+  const auto& built = one.conn.built[one.closing.from].front();
+  if (built.reason == "TCP_STATE" && built.state == "ESTABLISHED") return {};
+  return fmt::format("the reset's reason is {} in state {}", built.reason, built.state);
+}
+
+}  // namespace
+
+std::span<const Cause> kernel_causes() {
+  static const std::vector<Cause> all = {
+      {"kernel/socket-destroyed",
+       "an administrator destroyed the socket (ss -K)",
+       find_destroyed,
+       no_destroyed,
+       {"The own side sees ECONNABORTED: no other cause gives it after accept",
+        "Who calls ss -K or sock_diag destroy: network managers on address change, container runtimes, DNS and VPN "
+        "agents"}},
+      {"kernel/socket-expired",
+       "an end's socket vanished without a word and the next segment was answered with a reset",
+       find_expired,
+       nullptr,
+       {"sysctl net.ipv4.tcp_fin_timeout net.ipv4.tcp_orphan_retries; TCP_USER_TIMEOUT in the program",
+        "ss -tan state fin-wait-2, and nstat -az TcpExtTCPAbortOnTimeout TcpExtTCPAbortFailed"}},
+      {"kernel/route",
+       "the route went away under a live connection",
+       find_route,
+       no_route,
+       {"ip route get ADDRESS; ip -ts monitor route while it happens",
+        "nstat -az IpOutNoRoutes Ip6OutNoRoutes; who changes routes: VPN clients, routing daemons, DHCP"}},
+      {"kernel/link-down",
+       "a link went down under a live connection",
+       find_link,
+       no_link,
+       {"ip -s link; ip -ts monitor link; journalctl -k | grep -i 'link'",
+        "bonding, bridges and veth pairs: the other half may be down"}},
+      {"kernel/address-removed",
+       "an address of the connection was removed",
+       find_address,
+       no_address,
+       {"ip -ts monitor address; journalctl -u NetworkManager -u systemd-networkd",
+        "A lease that was not renewed, a failover of a floating address (keepalived, pacemaker)"}},
+      {"kernel/bpf",
+       "an XDP, tc, cgroup or sockmap program ate segments",
+       find_bpf,
+       no_bpf,
+       {"bpftool net; bpftool cgroup tree; ip link shows xdp; tc filter show dev DEV ingress",
+        "perf trace -e skb:kfree_skb, or dropwatch: the reason names the hook"}},
+      {"kernel/ipsec-policy",
+       "an xfrm policy ate segments",
+       find_ipsec,
+       no_ipsec,
+       {"ip xfrm policy; ip xfrm monitor; cat /proc/net/xfrm_stat",
+        "Is there a state for the policy: ip xfrm state; the IKE daemon's log"}},
+      {"kernel/tcp-option",
+       "MD5, minimum TTL or their like ate segments",
+       find_option,
+       no_option,
+       {"nstat -az | grep -E 'MD5|MinTTL|TCPAO'",
+        "BGP and its like: both ends need the same key, and ttl-security the same number of hops"}},
+  };
+  return all;
+}
+
+}  // namespace lab::verdict

@@ -1,0 +1,130 @@
+// What neither end did and nothing here ate.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "verdict/cause.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using What = Complaint::What;
+
+// Which timer noticed: keepalive, the user timeout, or the retransmission limit.
+std::string noticed_by(const Case& one, Who who) {
+  for (const auto& built : one.conn.built[who])
+    if (built.reason.find("KEEPALIVE") != std::string::npos) return "keepalive";
+  if (one.facts.counter("TcpExtTCPKeepAlive") > 0 && one.conn.stream[who].probes) return "keepalive";
+  const auto& last = one.conn.gone[who] ? one.conn.gone[who] : one.conn.socket[who];
+  if (last && last->state.options.find("user-timeout") != std::string::npos) return "user timeout";
+  if (one.complaint && one.complaint->deed && one.complaint->deed->error == ETIMEDOUT)
+    return one.conn.stream[who].repeats ? "the retransmission limit or a user timeout" : "keepalive or a user timeout";
+  return {};
+}
+
+// Everybody here who could have eaten a segment was watched and did not.
+std::vector<std::string> unwatched(const Case& one) {
+  std::vector<std::string> doubts;
+  for (const auto* source : {"nft-trace", "changes", "kernel"})
+    if (!one.facts.complete(source))
+      doubts.push_back(fmt::format("{} {}", source, one.facts.on(source) ? "lost events" : "is off"));
+  return doubts;
+}
+
+std::optional<Finding> find_silent(const Case& one) {
+  if (!one.starved()) return std::nullopt;
+  const Who victim = one.victim();
+  const auto& stream = one.conn.stream[victim];
+  if (!open_hits(one, true).empty() || !open_hits(one, false).empty()) return std::nullopt;
+  const bool lost = one.gap(victim).on_wire || stream.probes > 1;
+  const auto timer = noticed_by(one, victim);
+  if (!lost || (timer.empty() && stream.repeats == 0)) return std::nullopt;
+  // On loopback every loss has an eater on this very machine; a peer that is stopped still acknowledges.
+  if (one.loopback() && one.wire_complete) {
+    if (unwatched(one).empty()) return std::nullopt;
+    return std::nullopt;
+  }
+  auto result =
+      finding(one, "network/peer-silent", one.gap(victim).since ? one.gap(victim).since.t : stream.last_data.t);
+  result.mechanism.push_back(
+      record("wire",
+             fmt::format("{} and {} left the {}, and nothing came back{}", plural(stream.repeats, "repetition"),
+                         plural(stream.probes, "probe"), name_of(victim),
+                         stream.last_seen.empty() ? "" : fmt::format("; last seen at {}", stream.last_seen)),
+             stream.last_repeat ? stream.last_repeat : stream.last_data));
+  result.doubts = unwatched(one);
+  std::erase_if(result.doubts, [](const std::string& d) { return d.starts_with("kernel"); });
+  result.culprit = {.kind = "peer", .name = name_of(other(victim)), .detail = timer};
+  result.summary =
+      fmt::format("The {}'s segments left, nothing here ate them and nothing came back{}; {}", name_of(victim),
+                  timer.empty() ? "" : fmt::format(", which {} noticed", timer), outcome_text(one));
+  return result;
+}
+
+std::optional<Finding> injected(const Case& one, std::string_view name, bool fin) {
+  if (!one.gone() || !one.closing.any || one.closing.fin != fin) return std::nullopt;
+  const bool sure = one.closing.builder == Closing::Builder::injected;
+  if (!sure && one.closing.builder != Closing::Builder::foreign) return std::nullopt;
+  auto result = finding(one, name, one.closing.at.t);
+  result.mechanism = one.closing.why;
+  if (!sure)
+    result.doubts.push_back("a rule that rejects with a reset would look the same (rule trace: off or incomplete)");
+  result.culprit = {.kind = "peer",
+                    .name = "neither end",
+                    .detail = fmt::format("the closing segment bears the {}'s address", name_of(one.closing.from))};
+  result.summary = fmt::format("A {} that the {} did not send ended the connection; {}", fin ? "FIN" : "reset",
+                               name_of(one.closing.from), outcome_text(one));
+  return result;
+}
+std::optional<Finding> find_injected_reset(const Case& one) { return injected(one, "network/injected-reset", false); }
+std::optional<Finding> find_injected_fin(const Case& one) { return injected(one, "network/injected-fin", true); }
+
+std::string no_silent(const Case& one) {
+  if (!one.starved() || !one.conn.wire) return {};
+  const auto& back = one.conn.stream[other(one.victim())];
+  if (one.gap(one.victim()).any || !back.segments) return {};
+  return fmt::format("the {} acknowledged everything that reached the wire", name_of(other(one.victim())));
+}
+std::string no_injected_reset(const Case& one) {
+  if (!one.closing.any || one.closing.fin || one.closing.builder != Closing::Builder::tcp || one.closing.why.empty())
+    return {};
+  return one.closing.why.front().text;
+}
+std::string no_injected_fin(const Case& one) {
+  if (!one.closing.any || !one.closing.fin || one.closing.builder != Closing::Builder::tcp) return {};
+  const auto& seen = one.conn.socket[one.closing.from];
+  if (!seen || seen->at.t <= one.closing.at.t || seen->state.state == "ESTABLISHED") return {};
+  return fmt::format("the {}'s socket went on to {}", name_of(one.closing.from), seen->state.state);
+}
+
+}  // namespace
+
+std::span<const Cause> network_causes() {
+  static const std::vector<Cause> all = {
+      {"network/peer-silent",
+       "segments left, nothing here ate them, nothing came back",
+       find_silent,
+       no_silent,
+       {"ss -tnoi: the retransmission or keepalive timer and its count; ping and traceroute to the peer",
+        "Capture on the peer's side: does the segment arrive there?",
+        "TCP_USER_TIMEOUT or keepalive notice it in seconds instead of 15 minutes"}},
+      {"network/injected-reset",
+       "a reset that neither end sent",
+       find_injected_reset,
+       no_injected_reset,
+       {"Capture on both ends: only one of them has the reset, and its TTL or IP id does not fit the flow",
+        "nstat -az TcpOutRsts on the alleged sender does not move",
+        "Middleboxes: intrusion prevention, load balancers' idle timeouts, a stale session table"}},
+      {"network/injected-fin",
+       "a FIN that neither end sent",
+       find_injected_fin,
+       no_injected_fin,
+       {"The alleged sender's socket is still ESTABLISHED: ss -tn there",
+        "Capture on both ends: only one of them has the FIN"}},
+  };
+  return all;
+}
+
+}  // namespace lab::verdict

@@ -1,0 +1,171 @@
+// Which segment closed the connection, and whose it was: TCP's own, a firewall's, or nobody's.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verdict/case.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using Builder = Closing::Builder;
+
+// Snapshots and captures are stamped by different clocks reads; a state read this much later is later.
+constexpr std::int64_t kLater = 1'000'000;
+
+bool resets(const Hits& hits) {
+  return hits.rule && hits.action == "reject" &&
+         (hits.text.empty() || hits.text.find("tcp reset") != std::string::npos);
+}
+
+const Hits* rejecting_rule(const Conn& conn, Who victim, std::uint32_t rst_seq) {
+  const Hits* found = nullptr;
+  for (const auto& hits : conn.hits) {
+    if (!resets(hits) || hits.from != victim) continue;
+    // A reject's reset takes its number from the acknowledgement of the segment it refuses
+    // (nf_reject_ip_tcphdr_put, net/ipv4/netfilter/nf_reject_ipv4.c).
+    if (hits.first_ack == rst_seq || hits.last_ack == rst_seq) return &hits;
+    if (!found) found = &hits;
+  }
+  return found;
+}
+
+// Reset rules whose work would not be seen in the trace.
+bool unwatched_reset_rule(const Facts& facts) {
+  return std::any_of(facts.rules.begin(), facts.rules.end(), [](const auto& entry) {
+    const auto& rule = entry.second;
+    if (rule.state.text.find("tcp reset") == std::string::npos) return false;
+    return !rule.state.counted || rule.hits() > 0;
+  });
+}
+
+// The end's socket as it was seen clearly after `t`.
+const SocketFacts* seen_after(const Conn& conn, Who who, std::int64_t t) {
+  const auto& last = conn.socket[who];
+  return last && last->at.t > t + kLater ? &*last : nullptr;
+}
+
+void judge_fin(const Case& one, Closing& closing) {
+  const auto& stream = one.conn.stream[closing.from];
+  closing.builder = Builder::tcp;
+  closing.certain = true;
+  const char* end = name_of(closing.from);
+  if (stream.past_fin) {
+    closing.why.push_back(record(
+        "wire", fmt::format("the {} went on sending at number {}, where its FIN would have stood", end, stream.fin_seq),
+        stream.past_fin));
+  }
+  if (const auto* socket = seen_after(one.conn, closing.from, closing.at.t);
+      socket && (socket->state.state == "ESTABLISHED" || socket->state.state == "CLOSE_WAIT"))
+    closing.why.push_back(record("sockets",
+                                 fmt::format("the {}'s socket is {} {} after the FIN that bears its address", end,
+                                             socket->state.state, span_text(socket->at.t - closing.at.t)),
+                                 socket->at));
+  if (!one.loopback() && one.facts.wire_namespaces.count(end) && stream.fins_left == 0)
+    closing.why.push_back(record(
+        "wire", fmt::format("the FIN arrived at the {} and never left the {}", name_of(other(closing.from)), end),
+        closing.at));
+  if (closing.why.empty()) return;
+  if (stream.closing_ttl && stream.ttl && stream.closing_ttl != stream.ttl)
+    closing.why.push_back(record(
+        "wire", fmt::format("its TTL is {}, that of the flow's other segments {}", stream.closing_ttl, stream.ttl),
+        closing.at));
+  closing.builder = Builder::injected;
+}
+
+enum class Origin { unknown, tcp, alien };
+
+// Whether TCP built the resets that bear this end's address.
+Origin origin_of_reset(const Case& one, Closing& closing) {
+  const auto& conn = one.conn;
+  const auto& facts = one.facts;
+  const auto& stream = conn.stream[closing.from];
+  const char* end = name_of(closing.from);
+  const auto alien = [&](std::string source, std::string text, const Mark& mark) {
+    closing.why.push_back(record(std::move(source), std::move(text), mark));
+    return Origin::alien;
+  };
+  const bool routed = !one.loopback() && facts.wire_namespaces.count(end);
+  if (routed && stream.rsts_left == 0)
+    return alien("wire",
+                 fmt::format("the reset arrived at the {} and never left the {}", name_of(other(closing.from)), end),
+                 closing.at);
+  if (!conn.built[closing.from].empty()) {
+    const auto& built = conn.built[closing.from].front();
+    closing.why.push_back(
+        record("kernel", fmt::format("the {}'s TCP built the reset: {} in state {}", end, built.reason, built.state),
+               built.at));
+    return Origin::tcp;
+  }
+  if (const auto* socket = seen_after(conn, closing.from, closing.at.t); socket && socket->state.state == "ESTABLISHED")
+    return alien("sockets",
+                 fmt::format("the {}'s socket is still ESTABLISHED {} after the reset that bears its address", end,
+                             span_text(socket->at.t - closing.at.t)),
+                 socket->at);
+  const std::string netns = routed ? end : "";
+  if (facts.complete("counters") && facts.counters.count(netns)) {
+    const auto& all = facts.counters.at(netns);
+    const auto at = all.find("TcpOutRsts");
+    const auto built = at == all.end() ? 0 : at->second.change;
+    const auto on_wire = facts.wire_resets.count(netns) ? facts.wire_resets.at(netns) : 0;
+    const auto text =
+        fmt::format("TcpOutRsts moved by {}, {} on the wire", built, plural(on_wire, "reset is", "resets are"));
+    const Mark mark = at == all.end() ? Mark{} : at->second.at;
+    if (built == 0) return alien("counters", text, mark ? mark : closing.at);
+    if (static_cast<std::uint64_t>(built) >= on_wire) {
+      closing.why.push_back(record("counters", text, mark));
+      return Origin::tcp;
+    }
+  }
+  const bool stray = std::any_of(facts.stray_resets.begin(), facts.stray_resets.end(), [&](const KernelReset& r) {
+    return r.at.t > closing.at.t - 50'000'000 && r.at.t < closing.at.t + 50'000'000;
+  });
+  if (facts.complete("kernel") && !stray)
+    return alien("kernel", fmt::format("no TCP built a reset for the {}", end), closing.at);
+  return Origin::unknown;
+}
+
+void judge_reset(const Case& one, Closing& closing) {
+  const auto origin = origin_of_reset(one, closing);
+  closing.builder = origin == Origin::tcp ? Builder::tcp : Builder::unknown;
+  closing.certain = origin == Origin::tcp;
+  if (origin == Origin::tcp) return;
+  closing.rule = rejecting_rule(one.conn, other(closing.from), one.conn.stream[closing.from].rst_seq);
+  if (closing.rule) {
+    const auto number = one.conn.stream[closing.from].rst_seq;
+    closing.builder = Builder::firewall;
+    closing.certain = origin == Origin::alien || closing.rule->first_ack == number || closing.rule->last_ack == number;
+    return;
+  }
+  if (origin == Origin::unknown) return;
+  const bool traced = one.facts.complete("nft-trace") && !unwatched_reset_rule(one.facts);
+  closing.builder = traced ? Builder::injected : Builder::foreign;
+  closing.certain = traced;
+}
+
+}  // namespace
+
+Closing first_closing(const Case& one) {
+  Closing closing;
+  const auto consider = [&](Who from, const Mark& mark, bool fin) {
+    if (!mark || (closing.any && closing.at.event < mark.event)) return;
+    closing.any = true;
+    closing.fin = fin;
+    closing.from = from;
+    closing.at = mark;
+  };
+  if (!one.conn.handshake) return closing;
+  for (const Who who : {Who::client, Who::server}) {
+    consider(who, one.conn.stream[who].fin, true);
+    consider(who, one.conn.stream[who].rst, false);
+  }
+  if (!closing.any) return closing;
+  if (closing.fin)
+    judge_fin(one, closing);
+  else
+    judge_reset(one, closing);
+  return closing;
+}
+
+}  // namespace lab::verdict

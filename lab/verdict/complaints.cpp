@@ -1,0 +1,228 @@
+// Who was let down first. A connection nobody complains about ended as both meant it to.
+#include <algorithm>
+
+#include "verdict/case.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using What = Complaint::What;
+
+// Silence on the wire shorter than this is thinking, not waiting.
+constexpr std::int64_t kPatience = 200'000'000;
+
+bool missing_towards(const Case& one, Who victim, std::int64_t t) {
+  const auto& conn = one.conn;
+  return std::any_of(conn.hits.begin(), conn.hits.end(), [&](const Hits& hits) {
+    return hits.open_first && hits.from == other(victim) && (hits.open_first.t <= t || hits.open_first.read_time);
+  });
+}
+
+bool stopped(const Facts& facts, const std::set<int>& pids, std::int64_t t) {
+  return std::any_of(pids.begin(), pids.end(), [&](int pid) {
+    const auto* process = facts.process(pid);
+    return process && process->stopped && process->stopped.t <= t && (!process->resumed || process->resumed.t > t);
+  });
+}
+
+// Something that the other end sent, or meant to send, did not come.
+bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
+  const Who peer = other(victim);
+  if (then[peer].open && then[peer].repeats) return true;
+  if (missing_towards(one, victim, t) || stopped(one.facts, one.holders(peer), t)) return true;
+  const auto& stream = one.conn.stream[peer];
+  // It wrote more than the wire carried, or closed and no FIN came by: an output hook, a route, a policy.
+  if (!one.wire_complete || !one.conn.wire) return false;
+  if (then[peer].written > then[peer].sent && one.conn.stream[victim].window != 0) return true;
+  const auto& closers = one.conn.acts[peer].closers;
+  const bool closed =
+      std::any_of(closers.begin(), closers.end(), [&](const Deed& d) { return d.kind != Kind::exec && d.end <= t; });
+  return closed && !stream.fin && !stream.rst && !one.conn.stream[victim].rst;
+}
+
+bool stands(const Case& one, const Complaint& c) {
+  if (c.made_good) return false;
+  switch (c.what) {
+    case What::eof:
+      return c.owed;
+    case What::starved:
+      return c.owed || kept_from(one, c.victim, c.at.t, c.then);
+    default:
+      return true;
+  }
+}
+
+class Docket {
+ public:
+  explicit Docket(const Case& one)
+      : one_(one), conn_(one.conn), end_(one.facts.stopping ? one.facts.stopping : Mark{}) {
+    if (!end_) end_.t = one.facts.last_ns;
+  }
+  std::vector<Complaint> all() {
+    for (const auto& c : conn_.complaints)
+      if (stands(one_, c)) list_.push_back(c);
+    cuts();
+    deaths();
+    waits();
+    if (list_.empty()) on_the_wire();
+    if (list_.empty()) stuck();
+    return std::move(list_);
+  }
+
+ private:
+  void add(What what, Who victim, Mark at, const Both<Progress>& then, bool weak, std::optional<Deed> deed = {}) {
+    list_.push_back(
+        {.what = what, .victim = victim, .at = at, .deed = std::move(deed), .owed = !weak, .weak = weak, .then = then});
+  }
+  Both<Progress> at_closing() const { return conn_.at_closing.value_or(progress_of(conn_)); }
+
+  void cuts() {
+    for (const Who who : {Who::client, Who::server}) {
+      const auto& stream = conn_.stream[who];
+      if (!stream.rst) continue;
+      if (!conn_.handshake)
+        add(What::no_connect, other(who), stream.rst, progress_of(conn_), true);
+      else
+        add(What::cut, other(who), stream.rst, at_closing(), false);
+    }
+  }
+
+  // A killed process did not mean to end, whether or not somebody noticed.
+  void deaths() {
+    if (!conn_.handshake || !list_.empty()) return;
+    for (const Who who : {Who::client, Who::server}) {
+      if (who == Who::server && one_.unaccepted().value_or(true)) continue;
+      const auto closer = one_.closer(who);
+      if (closer.how != Closer::How::signalled || !closer.process) continue;
+      const bool first = !one_.closing.any || one_.closing.from == who;
+      if (first) add(What::died, who, one_.closing.any ? one_.closing.at : closer.process->exited, at_closing(), false);
+    }
+  }
+
+  // Calls that had not come back when the run ended.
+  void waits() {
+    for (const Who who : {Who::client, Who::server}) {
+      const auto& pending = conn_.acts[who].pending;
+      if (!pending || !conn_.handshake) continue;
+      const auto* process = one_.facts.process(pending->pid);
+      if (process && process->exited && !process->by_lab && process->exited.t < end_.t) continue;
+      const auto& acts = conn_.acts[who];
+      const bool silent = !acts.last_read || (acts.last_write && acts.last_write.t > acts.last_read.t);
+      const bool owed = pending->kind == Kind::write || pending->exact || (who == Who::client && silent);
+      const auto then = progress_of(conn_);
+      if (owed || kept_from(one_, who, end_.t, then)) add(What::starved, who, end_, then, false, pending);
+    }
+    const auto& connect = conn_.acts.client.connect;
+    if (connect && connect->pending && !conn_.handshake)
+      add(What::no_connect, Who::client, end_, progress_of(conn_), false, connect);
+  }
+
+  // Without the client's own word: an answer was due by what went over the wire.
+  void on_the_wire() {
+    const auto& c = conn_.stream.client;
+    const auto& s = conn_.stream.server;
+    if (!conn_.wire) return;
+    if (!conn_.handshake) {
+      if (!conn_.acts.client.any && c.syns)
+        add(What::no_connect, Who::client,
+            s.rst           ? s.rst
+            : c.last_repeat ? c.last_repeat
+                            : c.syn,
+            progress_of(conn_), true);
+      return;
+    }
+    const bool unanswered = c.first_data && (!s.last_data || s.last_data.t < c.last_data.t);
+    const bool client_known = one_.acts_known(Who::client);
+    const auto& closing = one_.closing;
+    if (closing.any && closing.fin && closing.from == Who::server && !client_known && (unanswered || !s.first_data) &&
+        !c.fin)
+      return add(What::eof, Who::client, closing.at, at_closing(), true);
+    if (closing.any && closing.fin && closing.from == Who::server && !client_known && (unanswered || !s.first_data) &&
+        closing.at.t < c.fin.t)
+      return add(What::eof, Who::client, closing.at, at_closing(), true);
+    if (!unanswered || client_known) return;
+    if (closing.any && closing.from == Who::client && closing.at.t - c.last_data.t > kPatience)
+      return add(What::starved, Who::client, closing.at, at_closing(), true);
+    if (!closing.any && end_.t - c.last_data.t > kPatience)
+      add(What::starved, Who::client, end_, progress_of(conn_), true);
+  }
+
+  // Nobody waited, yet bytes or a FIN never got across.
+  void stuck() {
+    if (!conn_.handshake) return;
+    for (const Who who : {Who::client, Who::server}) {
+      const auto& stream = conn_.stream[who];
+      const bool repeated = stream.open() && stream.repeats > 0 && end_.t - stream.open_since.t > kPatience;
+      const bool eaten = std::any_of(conn_.hits.begin(), conn_.hits.end(),
+                                     [&](const Hits& h) { return h.open_first && h.from == who && (h.data || h.fin); });
+      // Never on the wire, but the socket tries and tries: an output hook, a route.
+      const auto& seen = conn_.socket[who];
+      const bool tries = seen && seen->state.when == "end" && seen->state.backoff + seen->state.retransmits > 0 &&
+                         (seen->state.unacked || seen->state.not_sent) && conn_.stream[other(who)].window != 0;
+      if (repeated || eaten || tries) return add(What::starved, who, end_, progress_of(conn_), true);
+    }
+  }
+
+  const Case& one_;
+  const Conn& conn_;
+  Mark end_;
+  std::vector<Complaint> list_;
+};
+
+// A reset or FIN that an end sent because it had itself waited in vain: its own complaint comes first, although its
+// call returned a moment after the segment had left.
+const Complaint* behind_it(const std::vector<Complaint>& all, const Complaint& first, const Case& one) {
+  const bool closed = first.what == What::cut || first.what == What::eof || first.what == What::reset;
+  if (!closed || !one.closing.any) return nullptr;
+  for (const auto& c : all) {
+    if (c.victim != one.closing.from || c.victim == first.victim || !c.deed) continue;
+    const bool around = c.deed->start <= one.closing.at.t && c.deed->end >= one.closing.at.t - 1'000'000;
+    if (c.what == What::starved && c.deed->error && around) return &c;
+    if (c.what == What::failed && c.deed->start <= one.closing.at.t && c.deed->end <= one.closing.at.t + 1'000'000)
+      return &c;
+  }
+  return nullptr;
+}
+
+// TCP itself says that this end gave up waiting, or its side of the wire shows it.
+std::optional<Complaint> gave_up(const Case& one, const Complaint& first) {
+  if (!one.closing.any || one.closing.foreign() || (first.what != What::cut && first.what != What::eof))
+    return std::nullopt;
+  const Who who = one.closing.from;
+  const auto& built = one.conn.built[who];
+  const bool told = std::any_of(built.begin(), built.end(),
+                                [](const KernelReset& r) { return r.reason.find("TIMEOUT") != std::string::npos; });
+  const auto& closers = one.conn.acts[who].closers;
+  const bool counted = !one.closing.fin && closers.empty() && one.conn.stream[who].rst_acks &&
+                       one.facts.counter("TcpExtTCPAbortOnTimeout") > 0 && !one.acts_known(who);
+  const auto then = one.conn.at_closing.value_or(progress_of(one.conn));
+  const Who peer = other(who);
+  const bool repeating =
+      !one.acts_known(who) && ((then[peer].open && then[peer].repeats) || (then[who].open && then[who].repeats > 1));
+  if (!told && !counted && !repeating) return std::nullopt;
+  return Complaint{
+      .what = What::starved, .victim = who, .at = one.closing.at, .owed = true, .weak = !told, .then = then};
+}
+
+}  // namespace
+
+std::optional<Complaint> first_complaint(const Case& one) {
+  auto all = Docket(one).all();
+  if (all.empty()) return std::nullopt;
+  const auto first =
+      std::min_element(all.begin(), all.end(), [](const Complaint& a, const Complaint& b) { return a.at.t < b.at.t; });
+  if (const auto* cause = behind_it(all, *first, one)) return *cause;
+  if (auto waited = gave_up(one, *first)) return waited;
+  // The call that failed says more than the reset on the wire that failed it.
+  if (first->what == What::cut)
+    for (const auto& c : all)
+      if (c.victim == first->victim && (c.what == What::reset || c.what == What::eof) && c.deed) {
+        auto told = c;
+        told.at = first->at;
+        told.then = first->then;
+        return told;
+      }
+  return *first;
+}
+
+}  // namespace lab::verdict

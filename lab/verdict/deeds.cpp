@@ -1,0 +1,191 @@
+#include "verdict/deeds.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+
+namespace lab::verdict {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  Kind kind;
+};
+
+constexpr Entry kCalls[] = {
+    {"connect", Kind::connect},
+    {"accept", Kind::accept},
+    {"accept4", Kind::accept},
+    {"recv", Kind::read},
+    {"recvfrom", Kind::read},
+    {"recvmsg", Kind::read},
+    {"recvmmsg", Kind::read},
+    {"read", Kind::read},
+    {"readv", Kind::read},
+    {"pread64", Kind::read},
+    {"send", Kind::write},
+    {"sendto", Kind::write},
+    {"sendmsg", Kind::write},
+    {"sendmmsg", Kind::write},
+    {"write", Kind::write},
+    {"writev", Kind::write},
+    {"pwrite64", Kind::write},
+    {"sendfile", Kind::write},
+    {"sendfile64", Kind::write},
+    {"splice", Kind::write},
+    {"shutdown", Kind::shut},
+    {"close", Kind::close},
+    {"close_range", Kind::close},
+    {"dup2", Kind::close},
+    {"dup3", Kind::close},
+    {"poll", Kind::poll},
+    {"ppoll", Kind::poll},
+    {"select", Kind::poll},
+    {"pselect6", Kind::poll},
+    {"epoll_wait", Kind::poll},
+    {"epoll_pwait", Kind::poll},
+    {"epoll_pwait2", Kind::poll},
+    {"nanosleep", Kind::pause},
+    {"clock_nanosleep", Kind::pause},
+    {"futex", Kind::pause},
+    {"pause", Kind::pause},
+    {"wait4", Kind::pause},
+    {"waitid", Kind::pause},
+    {"rt_sigsuspend", Kind::pause},
+    {"clone", Kind::spawn},
+    {"clone3", Kind::spawn},
+    {"fork", Kind::spawn},
+    {"vfork", Kind::spawn},
+    {"mmap", Kind::memory},
+    {"brk", Kind::memory},
+    {"mremap", Kind::memory},
+    {"open", Kind::descriptor},
+    {"openat", Kind::descriptor},
+    {"openat2", Kind::descriptor},
+    {"socket", Kind::descriptor},
+    {"socketpair", Kind::descriptor},
+    {"pipe", Kind::descriptor},
+    {"pipe2", Kind::descriptor},
+    {"dup", Kind::descriptor},
+    {"eventfd2", Kind::descriptor},
+    {"epoll_create1", Kind::descriptor},
+    {"timerfd_create", Kind::descriptor},
+    {"execve", Kind::exec},
+    {"execveat", Kind::exec},
+    {"exit", Kind::exit},
+    {"exit_group", Kind::exit},
+};
+
+constexpr Entry kVerbs[] = {
+    {"connect", Kind::connect},
+    {"accept", Kind::accept},
+    {"recv", Kind::read},
+    {"recv-exactly", Kind::read},
+    {"recv-until-eof", Kind::read},
+    {"expect", Kind::read},
+    {"wait-unread", Kind::poll},
+    {"send", Kind::write},
+    {"relay", Kind::poll},
+    {"shutdown", Kind::shut},
+    {"close", Kind::close},
+    {"reset", Kind::reset},
+    {"close-listener", Kind::listener_close},
+    {"sleep", Kind::pause},
+    {"wait", Kind::pause},
+    {"burn", Kind::pause},
+    {"fork", Kind::spawn},
+    {"start-thread", Kind::spawn},
+    {"spawn-threads", Kind::spawn},
+    {"allocate", Kind::memory},
+    {"open-files", Kind::descriptor},
+    {"write-file", Kind::file},
+    {"exec", Kind::exec},
+    {"exit", Kind::exit},
+    {"abort", Kind::exit},
+    {"crash", Kind::exit},
+    {"raise", Kind::exit},
+};
+
+template <std::size_t N>
+Kind lookup(const Entry (&table)[N], std::string_view name) {
+  const auto* at = std::find_if(std::begin(table), std::end(table), [&](const Entry& e) { return e.name == name; });
+  return at == std::end(table) ? Kind::other : at->kind;
+}
+
+bool one_of(int error, std::initializer_list<int> list) {
+  return std::find(list.begin(), list.end(), error) != list.end();
+}
+
+// A call that blocked this long and came back with EAGAIN ran into SO_RCVTIMEO or SO_SNDTIMEO; a non-blocking one
+// returns at once.
+constexpr std::int64_t kBlocked = 5'000'000;
+
+}  // namespace
+
+Kind kind_of_call(std::string_view call) { return lookup(kCalls, call); }
+Kind kind_of_verb(std::string_view verb) { return lookup(kVerbs, verb); }
+
+std::optional<Deed> deed_of(const evidence::StepDone& step, Mark mark) {
+  if (step.outcome == "not reached" || (step.start_ns == 0 && step.end_ns == 0)) return std::nullopt;
+  Deed deed{.kind = kind_of_verb(step.verb), .shown = step.step.empty() ? step.verb : step.step, .call = step.call};
+  deed.step = true;
+  deed.exact = step.verb == "recv-exactly" || step.verb == "expect";
+  deed.to_eof = step.verb == "recv-until-eof";
+  deed.pending = step.outcome == "stopped";
+  deed.timed_out = step.outcome == "timeout";
+  deed.eof = step.outcome == "eof" ||
+             (deed.kind == Kind::read && !deed.pending && step.error == 0 && step.bytes == 0) ||
+             (deed.to_eof && step.error == 0 && !deed.pending && !deed.timed_out);
+  deed.linger_reset = step.linger_reset;
+  deed.pid = step.pid;
+  deed.tid = step.tid;
+  deed.fd = step.fd;
+  deed.error = deed.timed_out ? 0 : step.error;
+  deed.bytes = step.bytes;
+  deed.start = step.start_ns;
+  deed.end = step.end_ns ? step.end_ns : mark.t;
+  deed.mark = mark;
+  // A step that failed in another call than its own (connect that ended in socket(2)) is that call's failure.
+  if (deed.error && !step.call.empty() && deed.kind == Kind::connect && step.call != "connect")
+    deed.kind = kind_of_call(step.call);
+  return deed;
+}
+
+Deed deed_of(const evidence::Call& call, Mark mark) {
+  Deed deed{.kind = kind_of_call(call.name), .shown = call.name, .call = call.name};
+  deed.pending = !call.returned;
+  deed.error = call.returned ? call.error : 0;
+  deed.pid = call.pid;
+  deed.tid = call.tid;
+  deed.fd = call.fd;
+  deed.bytes = call.error || deed.pending ? -1 : call.result;
+  deed.start = call.start_ns ? call.start_ns : mark.t;
+  deed.end = mark.t;
+  deed.mark = mark;
+  deed.linger_reset = call.linger_reset;
+  const bool transfers = deed.kind == Kind::read || deed.kind == Kind::write;
+  deed.eof = deed.kind == Kind::read && deed.bytes == 0;
+  deed.timed_out = deed.error == EAGAIN && transfers && deed.end - deed.start >= kBlocked;
+  return deed;
+}
+
+bool harmless(const Deed& deed) {
+  if (deed.error == EAGAIN) return deed.kind != Kind::spawn && deed.kind != Kind::memory;
+  // Numbers from 512 on are the kernel's own notes to itself (ERESTARTSYS): the call is started again.
+  return deed.error == 0 || deed.error >= 512 ||
+         one_of(deed.error, {EINTR, EINPROGRESS, EALREADY, EISCONN, ENOTCONN, ENOENT, EEXIST, ENOTTY, ECHILD, ESRCH,
+                             EAFNOSUPPORT, ENOPROTOOPT, EOPNOTSUPP, ENOTDIR, ENOEXEC, ESPIPE});
+}
+
+bool connection_gone(int error) { return one_of(error, {ECONNRESET, EPIPE, ECONNABORTED, ESHUTDOWN}); }
+bool path_error(int error) {
+  return one_of(error, {ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ECONNREFUSED, ENETDOWN, EHOSTDOWN, EPROTO, ENONET});
+}
+bool misuse(int error) { return one_of(error, {EBADF, ENOTSOCK, EFAULT, EINVAL, EDESTADDRREQ, EMSGSIZE}); }
+
+bool shortage(const Deed& deed) {
+  if (one_of(deed.error, {EMFILE, ENFILE, ENOMEM, EFBIG})) return true;
+  return deed.error == EAGAIN && deed.kind == Kind::spawn;
+}
+
+}  // namespace lab::verdict

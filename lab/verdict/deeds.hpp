@@ -1,0 +1,29 @@
+// What a step's verb or a system call amounts to.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "verdict/facts.hpp"
+
+namespace lab::verdict {
+
+Kind kind_of_call(std::string_view call);
+Kind kind_of_verb(std::string_view verb);
+
+// Steps and calls in one form. Nothing for a step that was never begun or is of no interest.
+std::optional<Deed> deed_of(const evidence::StepDone& step, Mark mark);
+Deed deed_of(const evidence::Call& call, Mark mark);
+
+// Errors that say nothing went wrong: try again, in progress, interrupted.
+bool harmless(const Deed& deed);
+// The peer or the path took the connection away.
+bool connection_gone(int error);
+// The path refuses or is missing, or nobody answered in time.
+bool path_error(int error);
+// The program used a descriptor or an address wrongly: its own mistake, not a want of something.
+bool misuse(int error);
+// A want of resources: descriptors, memory, tasks, file size.
+bool shortage(const Deed& deed);
+
+}  // namespace lab::verdict

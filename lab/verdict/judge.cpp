@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "verdict/arbiter.hpp"
+#include "verdict/ledger.hpp"
+#include "verdict/names.hpp"
+#include "verdict/verdict.hpp"
+
+namespace lab::verdict {
+
+std::string_view name_of(Status status) {
+  switch (status) {
+    case Status::confirmed:
+      return "confirmed";
+    case Status::likely:
+      return "likely";
+    default:
+      return "unknown";
+  }
+}
+
+namespace {
+
+End end_of(const Conn& conn, Who who) {
+  const auto& seen = conn.socket[who] ? conn.socket[who] : conn.gone[who];
+  if (!seen) return {};
+  const auto& s = seen->state;
+  return {.state = s.state,
+          .timer = s.timer,
+          .error = s.error,
+          .unacked = s.unacked,
+          .receive_queue = s.receive_queue,
+          .send_queue = s.send_queue};
+}
+
+Connection connection_of(const Case& one, Decision&& decision) {
+  const auto& conn = one.conn;
+  Connection c{
+      .client = conn.client, .server = conn.asked.known() ? conn.asked : conn.server, .handshake = conn.handshake};
+  c.by = decision.by;
+  c.closes = closes_text(one.closing, one);
+  c.client_end = end_of(conn, Who::client);
+  c.server_end = end_of(conn, Who::server);
+  c.began_ns = conn.began.t;
+  c.ended_ns = conn.ended ? conn.ended.t : one.facts.last_ns;
+  c.verdict = std::move(decision.verdict);
+  return c;
+}
+
+bool shares(const std::set<int>& a, const std::set<int>& b) {
+  return std::any_of(a.begin(), a.end(), [&](int x) { return b.count(x) > 0; });
+}
+
+// What a proxy does to its client it may do because of what became of its connection onwards.
+void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
+  for (std::size_t i = 0; i < connections.size(); ++i) {
+    auto& near = connections[i];
+    const auto& v = near.verdict;
+    const bool own_choice = v.cause == "application/closed" || v.cause == "application/closed-unread" ||
+                            v.cause == "application/reset" || v.cause == "application/not-answering";
+    if (near.by != "proxy" || !own_choice) continue;
+    const Case near_case(facts, facts.conns[i]);
+    for (std::size_t j = 0; j < connections.size(); ++j) {
+      const auto& far = connections[j];
+      if (i == j || far.verdict.cause == "none" || far.verdict.cause == "unknown" || far.by == "proxy") continue;
+      const Case far_case(facts, facts.conns[j]);
+      if (!shares(near_case.holders(Who::server), far_case.holders(Who::client)) || far.began_ns < near.began_ns)
+        continue;
+      if (!far_case.complaint || far_case.until() > near_case.until()) continue;
+      near.by = far.by;
+      auto inherited = far.verdict;
+      inherited.status = std::min(inherited.status, v.status);
+      inherited.summary = fmt::format("Behind the proxy: {}", far.verdict.summary);
+      inherited.because.insert(inherited.because.end(), v.because.begin(), v.because.end());
+      near.verdict = std::move(inherited);
+      break;
+    }
+  }
+}
+
+std::string others_text(const std::map<std::string, std::size_t>& tally, const std::string& chosen) {
+  std::string text;
+  for (const auto& [name, n] : tally)
+    if (name != chosen) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", n, name);
+  return text;
+}
+
+// The most frequent cause of those that did not end well; of equals the surest, then the earliest.
+Verdict of_run(const std::vector<Connection>& connections) {
+  std::map<std::string, std::size_t> tally;
+  for (const auto& c : connections) ++tally[c.verdict.cause];
+  const Connection* best = nullptr;
+  const auto weight = [&](const Connection& c) {
+    const bool bad = c.verdict.cause != "none", known = c.verdict.cause != "unknown";
+    return std::tuple(bad, bad && known ? tally[c.verdict.cause] : 0, known, c.verdict.status);
+  };
+  for (const auto& c : connections)
+    if (!best || weight(c) > weight(*best)) best = &c;
+  auto verdict = best->verdict;
+  if (connections.size() > 1) {
+    verdict.summary += fmt::format(" ({} of {})", tally[verdict.cause], plural(connections.size(), "connection"));
+    if (const auto rest = others_text(tally, verdict.cause); !rest.empty())
+      verdict.summary += fmt::format("; others: {}", rest);
+  }
+  return verdict;
+}
+
+}  // namespace
+
+struct Judge::State {
+  explicit State(const evidence::Provenance& provenance) : ledger(provenance) {}
+  Ledger ledger;
+};
+
+Judge::Judge(const evidence::Provenance& provenance) : state_(std::make_unique<State>(provenance)) {}
+Judge::~Judge() = default;
+void Judge::see(const evidence::Event& event) { state_->ledger.see(event); }
+
+Judgement Judge::judge() {
+  state_->ledger.close();
+  const auto& facts = state_->ledger.facts();
+  Judgement judgement;
+  for (const auto& conn : facts.conns) {
+    const Case one(facts, conn);
+    judgement.connections.push_back(connection_of(one, decide(one)));
+  }
+  follow_onwards(facts, judgement.connections);
+  if (judgement.connections.empty()) {
+    judgement.run = decide_without_connections(facts).verdict;
+    return judgement;
+  }
+  judgement.run = of_run(judgement.connections);
+  std::stable_sort(judgement.connections.begin(), judgement.connections.end(),
+                   [](const Connection& a, const Connection& b) { return a.began_ns < b.began_ns; });
+  return judgement;
+}
+
+Judgement judge(const evidence::Timeline& timeline) {
+  Judge one(timeline.provenance);
+  for (const auto& event : timeline.events) one.see(event);
+  return one.judge();
+}
+
+}  // namespace lab::verdict

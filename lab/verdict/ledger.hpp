@@ -1,0 +1,96 @@
+// Folds events, in order of time, into facts. One function for each kind of event.
+#pragma once
+
+#include <map>
+#include <utility>
+
+#include "verdict/deeds.hpp"
+#include "verdict/facts.hpp"
+
+namespace lab::verdict {
+
+class Ledger {
+ public:
+  explicit Ledger(const evidence::Provenance& provenance);
+  void see(const evidence::Event& event);
+  const Facts& facts() const { return facts_; }
+  // What can only be known when everything was seen: hits of eaters that were made good, filters without a call.
+  void close();
+
+ private:
+  struct Found {
+    Conn* conn = nullptr;
+    Who from = Who::client;  // the end that `source` is
+  };
+  using Tuple = std::pair<Address, Address>;
+
+  // ledger.cpp
+  Found find(const Address& source, const Address& target);
+  Found make(const Address& client, const Address& server, Mark mark);
+  void alias(const Address& source, const Address& target, std::size_t conn, Who from);
+  bool listens(const Address& local) const;
+  std::size_t index_of(const Conn& conn) const;
+  Process& process(int pid);
+
+  // ledger_wire.cpp
+  void take(const evidence::Segment& segment, Mark mark);
+  void take(const evidence::IcmpError& icmp, Mark mark);
+  Found place(const evidence::Segment& segment, Mark mark);
+  Found adopt_answer(const evidence::Segment& segment);
+  bool stray(const evidence::Segment& segment, Mark mark);
+  void sent(Conn& conn, Who from, const evidence::Segment& segment, Mark mark);
+  void arrived(Conn& conn, Who from, const evidence::Segment& segment, Mark mark);
+  void note_translation(Conn& conn, Who from, const evidence::Segment& segment, Mark mark);
+
+  // ledger_rules.cpp
+  void take(const evidence::TraceHit& hit, Mark mark);
+  void take(const evidence::RuleState& rule, Mark mark);
+  void take(const evidence::KernelEvent& event, Mark mark);
+  void take(const evidence::Flow& flow, Mark mark);
+  void eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32_t seq, std::uint32_t ack,
+             std::uint32_t length, Mark mark);
+  void reset_built(const evidence::KernelEvent& event, Mark mark);
+
+  // ledger_sockets.cpp
+  void take(const evidence::SocketState& socket, Mark mark);
+  void listening(const evidence::SocketState& socket, Mark mark);
+
+  // ledger_acts.cpp
+  void take(const evidence::StepDone& step, Mark mark);
+  void take(const evidence::Call& call, Mark mark);
+  void take(const evidence::FilterAct& act, Mark mark);
+  void act(Deed deed, const Address& local, const Address& peer);
+  Found place(const Deed& deed, const Address& local, const Address& peer);
+  Found place_connect(const Deed& deed, const Address& local, const Address& peer);
+  void on_connection(Conn& conn, Who who, const Deed& deed);
+  void on_read(Conn& conn, Who who, const Deed& deed);
+  void on_write(Conn& conn, Who who, const Deed& deed);
+  void on_connect(Conn& conn, const Deed& deed);
+  void note_trouble(Process& process, const Deed& deed, const Address& local, const Address& peer, Found on);
+  void complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed);
+  void forgive(Conn& conn, Who who, Kind kind);
+
+  // ledger_system.cpp
+  void take(const evidence::Counter& counter, Mark mark);
+  void take(const evidence::ProcessStart& start, Mark mark);
+  void take(const evidence::ProcessExit& exit, Mark mark);
+  void take(const evidence::SignalSent& sent, Mark mark);
+  void take(const evidence::ProcessState& state, Mark mark);
+  void take(const evidence::LimitState& limit, Mark mark);
+  void take(const evidence::Change& change, Mark mark);
+  void take(const evidence::SystemFact& fact, Mark mark);
+  void take(const evidence::Milestone& milestone, Mark mark);
+  void take(const evidence::Output&, Mark) {}
+
+  Facts facts_;
+  std::size_t seen_ = 0;
+  std::map<Tuple, std::pair<std::size_t, Who>> by_tuple_;
+  std::map<std::pair<int, int>, std::pair<std::size_t, Who>> by_fd_;  // (pid, descriptor)
+  std::map<std::uint64_t, std::pair<std::size_t, Who>> by_socket_;    // the kernel's socket
+  std::map<std::uint32_t, std::size_t> by_isn_;                       // client's first sequence number
+};
+
+// What of an eater's work was never made good: data that was never acknowledged, an ACK that was never replaced.
+bool still_missing(const Conn& conn, const Hits& hits);
+
+}  // namespace lab::verdict

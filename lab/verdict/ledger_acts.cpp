@@ -1,0 +1,303 @@
+// What programs did: steps and system calls, and what filters did to them.
+#include <algorithm>
+#include <cerrno>
+
+#include "verdict/ledger.hpp"
+
+namespace lab::verdict {
+namespace {
+
+constexpr std::size_t kTroubles = 64, kComplaints = 16, kClosers = 8;
+
+// The client is owed an answer when it has said something since it last heard something, or never heard anything.
+// A server is owed nothing: a client may come, stay silent and go.
+bool is_owed(const Conn& conn, Who who, const Deed& deed) {
+  if (deed.exact) return true;
+  if (who == Who::server) return false;
+  const auto& acts = conn.acts[who];
+  if (!acts.last_read) return true;
+  return acts.last_write && acts.last_write.t > acts.last_read.t;
+}
+
+bool blames(const Deed& deed, const Trouble& trouble) {
+  return trouble.filtered && !trouble.known_call && trouble.deed.pid == deed.pid &&
+         (trouble.deed.tid == deed.tid || !deed.tid || !trouble.deed.tid) && trouble.deed.error == deed.error &&
+         kind_of_call(trouble.deed.call) == kind_of_call(deed.call) && trouble.filter_at.t >= deed.start - 1'000'000 &&
+         trouble.filter_at.t <= deed.end + 1'000'000;
+}
+
+}  // namespace
+
+void Ledger::take(const evidence::StepDone& step, Mark mark) {
+  if (step.role == "operator") return;  // whoever arranges the experiment is no witness
+  auto deed = deed_of(step, mark);
+  if (!deed) return;
+  process(step.pid).steps = true;
+  act(std::move(*deed), step.local, step.peer);
+}
+
+void Ledger::take(const evidence::Call& call, Mark mark) {
+  auto deed = deed_of(call, mark);
+  auto& proc = process(call.pid);
+  proc.calls = true;
+  if (deed.kind == Kind::spawn && deed.bytes > 0) {
+    const int child = static_cast<int>(deed.bytes);
+    proc.children.insert(child);
+    process(child).parent = call.pid;
+  }
+  act(std::move(deed), call.local, call.peer);
+}
+
+Ledger::Found Ledger::place_connect(const Deed& deed, const Address& local, const Address& peer) {
+  if (auto found = find(local, peer); found.conn) return found;
+  // The local port is gone after a failure, or not told: a SYN to that address while the call ran, or just after it
+  // began for one that does not wait.
+  for (std::size_t i = facts_.conns.size(); i-- > 0;) {
+    auto& conn = facts_.conns[i];
+    if (conn.acts.client.connect || (conn.server != peer && conn.asked != peer)) continue;
+    if (local.port && conn.client.port != local.port) continue;
+    if (conn.began.t >= deed.start - 1'000'000 && (deed.pending || conn.began.t <= deed.end + 20'000'000))
+      return {&conn, Who::client};
+  }
+  auto found = make(local, peer, deed.mark);
+  found.conn->known_order = true;
+  found.conn->began.t = deed.start;
+  return found;
+}
+
+Ledger::Found Ledger::place(const Deed& deed, const Address& local, const Address& peer) {
+  if (deed.kind == Kind::connect) {
+    if (!peer.known() || peer.port == 0) return {};
+    return place_connect(deed, local, peer);
+  }
+  if (local.known() && peer.known() && local.port && peer.port) {
+    if (auto found = find(local, peer); found.conn) return found;
+    const bool serves = deed.kind == Kind::accept || listens(local) || (!listens(peer) && local.port < peer.port);
+    auto found = serves ? make(peer, local, deed.mark) : make(local, peer, deed.mark);
+    found.from = serves ? Who::server : Who::client;
+    found.conn->known_order = deed.kind == Kind::accept;
+    return found;
+  }
+  if (deed.kind == Kind::accept) return {};
+  for (int pid = deed.pid, hops = 0; pid && deed.fd >= 0 && hops < 4; ++hops) {
+    if (const auto at = by_fd_.find({pid, deed.fd}); at != by_fd_.end())
+      return {&facts_.conns[at->second.first], at->second.second};
+    const auto* proc = facts_.process(pid);
+    pid = proc ? proc->parent : 0;
+  }
+  return {};
+}
+
+void Ledger::act(Deed deed, const Address& local, const Address& peer) {
+  auto& proc = process(deed.pid);
+  if (deed.kind == Kind::connect) facts_.any_connect = true;
+  const auto found = place(deed, local, peer);
+  if (deed.pending)
+    proc.inside[deed.tid] = deed;
+  else
+    proc.inside.erase(deed.tid);
+  note_trouble(proc, deed, local, peer, found);
+  if (deed.kind == Kind::close && local.port && !peer.port && !found.conn) deed.kind = Kind::listener_close;
+  if (deed.kind == Kind::listener_close && !deed.error && !deed.pending) proc.closed_listener = deed;
+  if (deed.kind == Kind::connect && deed.error && !harmless(deed)) proc.failed_connect = deed;
+  if (deed.kind == Kind::connect) proc.connects = true;
+  if (deed.kind == Kind::accept && !deed.error && !deed.pending) proc.accepts = true;
+  if (found.conn) on_connection(*found.conn, found.from, deed);
+  proc.last = std::move(deed);
+}
+
+void Ledger::on_connection(Conn& conn, Who who, const Deed& deed) {
+  auto& acts = conn.acts[who];
+  acts.any = true;
+  if (!acts.first) acts.first = deed.mark;
+  acts.pids.insert(deed.pid);
+  if (deed.linger_reset && !acts.asked_reset) acts.asked_reset = deed.mark;
+  const auto index = index_of(conn);
+  if (deed.fd >= 0 && !deed.error && (deed.kind == Kind::accept || deed.kind == Kind::connect))
+    by_fd_[{deed.pid, deed.fd}] = {index, who};
+  switch (deed.kind) {
+    case Kind::connect:
+      on_connect(conn, deed);
+      break;
+    case Kind::accept:
+      if (!deed.error && !deed.pending && !acts.accepted) acts.accepted = deed.mark;
+      conn.known_order = true;
+      break;
+    case Kind::read:
+      on_read(conn, who, deed);
+      break;
+    case Kind::write:
+      on_write(conn, who, deed);
+      break;
+    case Kind::close:
+    case Kind::reset:
+      if (!deed.error) by_fd_.erase({deed.pid, deed.fd});
+      [[fallthrough]];
+    case Kind::shut:
+    case Kind::exec:
+      if (!deed.error && !deed.pending && acts.closers.size() < kClosers) acts.closers.push_back(deed);
+      break;
+    default:
+      break;
+  }
+  acts.last = deed;
+}
+
+void Ledger::on_connect(Conn& conn, const Deed& deed) {
+  auto& acts = conn.acts.client;
+  acts.connect = deed;
+  conn.known_order = true;
+  if (deed.pending) return;
+  if (!deed.error && !deed.timed_out) {
+    if (!acts.connected) acts.connected = deed.mark;
+    if (!conn.handshake) {
+      conn.handshake = true;
+      conn.handshake_at = deed.mark;
+    }
+    forgive(conn, Who::client, Kind::connect);
+    return;
+  }
+  if (deed.error == EINPROGRESS || deed.error == EINTR || deed.error == EALREADY || deed.error == EISCONN) return;
+  complain(conn, Complaint::What::no_connect, Who::client, deed, true);
+}
+
+void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
+  auto& acts = conn.acts[who];
+  const bool owed = is_owed(conn, who, deed);
+  if (deed.pending) {
+    acts.pending = deed;
+    return;
+  }
+  acts.pending.reset();
+  if (deed.bytes > 0) {
+    acts.read += static_cast<std::uint64_t>(deed.bytes);
+    acts.last_read = deed.mark;
+    forgive(conn, who, Kind::read);
+  }
+  if (deed.eof) {
+    const bool satisfied = deed.bytes > 0 || (deed.to_eof && !owed);
+    if (!satisfied || deed.exact) complain(conn, Complaint::What::eof, who, deed, deed.exact || owed);
+  } else if (deed.timed_out || path_error(deed.error)) {
+    complain(conn, Complaint::What::starved, who, deed, owed || deed.error);
+  } else if (connection_gone(deed.error)) {
+    complain(conn, Complaint::What::reset, who, deed, true);
+  } else if (deed.error && !harmless(deed) && !misuse(deed.error)) {
+    complain(conn, Complaint::What::failed, who, deed, true);
+  }
+}
+
+void Ledger::on_write(Conn& conn, Who who, const Deed& deed) {
+  auto& acts = conn.acts[who];
+  if (deed.pending) {
+    acts.pending = deed;
+    return;
+  }
+  acts.pending.reset();
+  if (deed.bytes > 0) {
+    acts.written += static_cast<std::uint64_t>(deed.bytes);
+    acts.last_write = deed.mark;
+    forgive(conn, who, Kind::write);
+  }
+  if (deed.timed_out || path_error(deed.error))
+    complain(conn, Complaint::What::starved, who, deed, true);
+  else if (connection_gone(deed.error))
+    complain(conn, Complaint::What::reset, who, deed, true);
+  else if (deed.error && !harmless(deed) && !misuse(deed.error))
+    complain(conn, Complaint::What::failed, who, deed, true);
+}
+
+void Ledger::complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed) {
+  if (conn.complaints.size() >= kComplaints) return;
+  Complaint one{.what = what, .victim = victim, .at = deed.mark, .deed = deed, .owed = owed};
+  one.at.t = deed.end;
+  one.then = progress_of(conn);
+  conn.complaints.push_back(std::move(one));
+}
+
+// What had failed or waited in vain worked after all.
+void Ledger::forgive(Conn& conn, Who who, Kind kind) {
+  for (auto& one : conn.complaints) {
+    const bool mends = one.what == Complaint::What::starved || one.what == Complaint::What::failed ||
+                       (one.what == Complaint::What::no_connect && kind == Kind::connect);
+    if (one.victim == who && mends && one.deed && one.deed->kind == kind) one.made_good = true;
+  }
+}
+
+void Ledger::note_trouble(Process& proc, const Deed& deed, const Address& local, const Address& peer, Found on) {
+  if (deed.pending) return;
+  if (deed.error == 0) {
+    for (auto& one : proc.troubles) {
+      if (one.deed.call != deed.call || !(one.filter_action.empty() || one.filter_action == "errno")) continue;
+      // Another thread's success mends nothing for the one that failed.
+      if (one.conn == Mark::nowhere ? one.deed.tid == deed.tid : (on.conn && one.conn == index_of(*on.conn)))
+        one.made_good = true;
+    }
+    return;
+  }
+  const auto blamed =
+      std::find_if(proc.troubles.rbegin(), proc.troubles.rend(), [&](const Trouble& t) { return blames(deed, t); });
+  if (blamed != proc.troubles.rend()) {
+    blamed->deed = deed;
+    blamed->known_call = true;
+    if (on.conn) {
+      blamed->conn = index_of(*on.conn);
+      blamed->who = on.from;
+    }
+    return;
+  }
+  if (harmless(deed)) return;
+  const bool own = on.conn && (deed.kind == Kind::read || deed.kind == Kind::write || deed.kind == Kind::accept ||
+                               deed.kind == Kind::connect);
+  if (own ? (connection_gone(deed.error) || path_error(deed.error) || misuse(deed.error)) : false) return;
+  if (!own && !shortage(deed) && deed.kind != Kind::accept && deed.kind != Kind::connect) return;
+  if (deed.kind == Kind::connect && path_error(deed.error)) return;  // the network's doing
+  if (proc.troubles.size() >= kTroubles) proc.troubles.erase(proc.troubles.begin() + kTroubles / 2);
+  Trouble one{.deed = deed, .known_call = true, .local = local, .peer = peer};
+  if (on.conn) {
+    one.conn = index_of(*on.conn);
+    one.who = on.from;
+  }
+  proc.troubles.push_back(std::move(one));
+}
+
+void Ledger::take(const evidence::FilterAct& act, Mark mark) {
+  if (act.action == "allow" || act.action == "log") return;
+  auto& proc = process(act.pid);
+  Trouble one{.filtered = true,
+              .filter_action = act.action,
+              .filter_count = act.count,
+              .filter_at = mark,
+              .local = act.local,
+              .peer = act.peer};
+  one.deed = {.kind = kind_of_call(act.call),
+              .shown = act.call,
+              .call = act.call,
+              .pid = act.pid,
+              .tid = act.tid,
+              .fd = act.fd,
+              .error = act.error,
+              .start = mark.t,
+              .end = mark.t,
+              .mark = mark};
+  const auto found = place({.kind = Kind::other, .pid = act.pid, .fd = act.fd, .mark = mark},
+                           act.local.port && act.peer.port ? act.local : Address{}, act.peer);
+  if (found.conn && (one.deed.kind == Kind::read || one.deed.kind == Kind::write || one.deed.kind == Kind::shut ||
+                     one.deed.kind == Kind::close || one.deed.kind == Kind::poll)) {
+    one.conn = index_of(*found.conn);
+    one.who = found.from;
+  }
+  // The call may have been recorded first: the step's own clock reads before the notifier's.
+  for (auto& earlier : proc.troubles)
+    if (!earlier.filtered && earlier.deed.error == act.error && kind_of_call(earlier.deed.call) == one.deed.kind &&
+        earlier.deed.start <= mark.t && mark.t <= earlier.deed.end + 1'000'000) {
+      earlier.filtered = true;
+      earlier.filter_action = act.action;
+      earlier.filter_count = act.count;
+      earlier.filter_at = mark;
+      return;
+    }
+  if (proc.troubles.size() >= kTroubles) proc.troubles.erase(proc.troubles.begin() + kTroubles / 2);
+  proc.troubles.push_back(std::move(one));
+}
+
+}  // namespace lab::verdict

@@ -1,0 +1,192 @@
+// Rules, drop reasons, conntrack: what took a hand in a flow between its two ends.
+#include <algorithm>
+
+#include "verdict/ledger.hpp"
+
+namespace lab::verdict {
+namespace {
+
+RuleKey key_of(const evidence::TraceHit& hit) { return {hit.netns, hit.family, hit.table, hit.chain, hit.handle}; }
+RuleKey key_of(const evidence::RuleState& rule) {
+  return {rule.netns, rule.family, rule.table, rule.chain, rule.handle};
+}
+
+// "tcp dport set 9", "tcp option maxseg size set 100", "@th,16,16 set 9": a write into the segment. Marks, meta and ct
+// values are the kernel's own notes.
+bool rewrites(const std::string& text) {
+  const auto at = text.find(" set ");
+  if (at == std::string::npos) return text.find("reset tcp option") != std::string::npos;
+  for (const auto* own : {"mark set", "meta ", "ct "})
+    if (const auto found = text.rfind(own, at); found != std::string::npos && text.find(" set ", found) == at)
+      return false;
+  return text.find("tcp ") != std::string::npos || text.find("ip ") != std::string::npos ||
+         text.find("ip6 ") != std::string::npos || text.find('@') != std::string::npos;
+}
+
+bool has(const std::string& flags, char flag) { return flags.find(flag) != std::string::npos; }
+
+bool same_eater(const Hits& a, const Hits& b) {
+  return a.rule == b.rule && a.from == b.from && a.key == b.key && a.reason == b.reason && a.hook == b.hook;
+}
+
+// Reasons that end no data's life: the packet had been delivered, or the socket was on its way out.
+bool ordinary(const std::string& reason) {
+  return reason.empty() || reason == "NOT_SPECIFIED" || reason == "NO_SOCKET" || reason == "CONSUMED" ||
+         reason == "TCP_OLD_DATA" || reason == "TCP_OLD_ACK" || reason == "TCP_OLD_SEQUENCE" || reason == "TCP_CLOSE" ||
+         reason == "TCP_FLAGS" || reason == "TCP_RESET" || reason == "TCP_ABORT_ON_DATA" || reason == "TCP_FASTOPEN" ||
+         reason == "TCP_INVALID_SYN" || reason == "TCP_ACK_UNSENT_DATA" || reason == "TCP_OVERWINDOW" ||
+         reason == "TCP_INVALID_SEQUENCE" || reason == "TCP_TOO_OLD_ACK" || reason == "TCP_INVALID_ACK_SEQUENCE" ||
+         reason == "TCP_RFC7323_PAWS" || reason == "TCP_OFOMERGE" || reason == "SKB_CONSUMED";
+}
+
+}  // namespace
+
+bool still_missing(const Conn& conn, const Hits& hits) {
+  const auto& own = conn.stream[hits.from];
+  const auto& back = conn.stream[other(hits.from)];
+  if (hits.rst) return true;
+  if (hits.any_end && (!own.answered || behind(own.acked, hits.end))) return true;
+  if (!hits.any_end && hits.pure_ack) return back.open() || !back.answered;
+  return hits.icmp > 0 || (hits.syn && !conn.handshake);
+}
+
+void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32_t seq, std::uint32_t ack,
+                   std::uint32_t length, Mark mark) {
+  auto at = std::find_if(conn.hits.begin(), conn.hits.end(), [&](const Hits& h) { return same_eater(h, hit); });
+  if (at == conn.hits.end()) {
+    conn.hits.push_back(std::move(hit));
+    at = conn.hits.end() - 1;
+    at->first = mark;
+    at->first_ack = ack;
+  } else {
+    if (at->text.empty()) at->text = hit.text;
+    if (at->action.empty()) at->action = hit.action;
+    if (!still_missing(conn, *at)) at->open_first = {};  // all before were made good
+    at->icmp += hit.icmp;
+  }
+  auto& all = *at;
+  ++all.count;
+  all.last = mark;
+  all.last_ack = ack;
+  if (!all.open_first) {
+    all.open_first = mark;
+    all.open_seq = seq;
+  }
+  all.max_length = std::max(all.max_length, length);
+  const bool syn = has(flags, 'S'), fin = has(flags, 'F'), rst = has(flags, 'R');
+  all.syn += syn;
+  all.fin += fin;
+  all.rst += rst;
+  all.data += length > 0;
+  if (syn || rst || flags == "I") return;
+  if (length || fin) {
+    const auto end = seq + length + (fin ? 1U : 0U);
+    if (!all.any_end || behind(all.end, end)) all.end = end;
+    all.any_end = true;
+  } else {
+    ++all.pure_ack;
+    if (!all.any_ack || behind(all.ack, ack)) all.ack = ack;
+    all.any_ack = true;
+  }
+}
+
+void Ledger::take(const evidence::TraceHit& hit, Mark mark) {
+  auto found = find(hit.source, hit.target);
+  if (hit.verdict != "drop" && hit.action != "reject") {
+    if (found.conn && !found.conn->rewritten && rewrites(hit.text)) {
+      found.conn->rewritten = mark;
+      found.conn->rewriter = {
+          .rule = true, .key = key_of(hit), .name = hit.name, .text = hit.text, .hook = hit.hook, .from = found.from};
+    }
+    return;
+  }
+  if (!found.conn) {
+    // An eaten SYN is on no wire: the rule is the first to tell of the connection.
+    if (hit.icmp || !has(hit.flags, 'S') || has(hit.flags, 'A') || !hit.source.known()) return;
+    found = make(hit.source, hit.target, mark);
+    found.conn->known_order = true;
+  }
+  Hits one{.rule = true,
+           .key = key_of(hit),
+           .name = hit.name,
+           .text = hit.text,
+           .hook = hit.hook,
+           .action = hit.action,
+           .type = hit.type,
+           .from = found.from,
+           .icmp = hit.icmp ? 1U : 0U};
+  if (hit.icmp)
+    eaten(*found.conn, std::move(one), "I", 0, 0, 0, mark);  // an ICMP message has no number of the flow's own
+  else
+    eaten(*found.conn, std::move(one), hit.flags, hit.seq, hit.ack, hit.length, mark);
+}
+
+void Ledger::take(const evidence::RuleState& rule, Mark mark) {
+  auto& one = facts_.rules[key_of(rule)];
+  one.key = key_of(rule);
+  if (rule.when == "start") {
+    one.at_start = true;
+    one.packets_before = rule.packets;
+  } else {
+    one.at_end = true;
+    one.end = mark;
+  }
+  one.packets = rule.packets;
+  one.state = rule;
+}
+
+void Ledger::take(const evidence::KernelEvent& event, Mark mark) {
+  const auto found = find(event.source, event.target);
+  if (event.socket && found.conn) by_socket_[event.socket] = {index_of(*found.conn), found.from};
+  if (event.kind == "send-reset") return reset_built(event, mark);
+  if (!found.conn) return;
+  auto& conn = *found.conn;
+  if (event.kind == "drop") {
+    if (ordinary(event.reason)) return;
+    Hits one{.rule = false, .reason = event.reason, .where = event.where, .from = found.from};
+    eaten(conn, std::move(one), event.flags, event.seq, 0, event.length, mark);
+  } else if (event.kind == "retransmit") {
+    if (!conn.retransmit[found.from]) conn.retransmit[found.from] = mark;
+  } else if (event.kind == "state") {
+    const bool leaves = event.old_state == "ESTABLISHED" && (event.state == "FIN_WAIT1" || event.state == "CLOSE");
+    if (leaves || (event.old_state == "CLOSE_WAIT" && event.state == "LAST_ACK"))
+      if (!conn.kernel_closed[found.from]) conn.kernel_closed[found.from] = mark;
+    if (found.from == Who::server && event.old_state == "SYN_RECV") conn.left_syn_recv.server = true;
+  }
+}
+
+void Ledger::reset_built(const evidence::KernelEvent& event, Mark mark) {
+  auto found = find(event.source, event.target);
+  if (!found.conn && event.socket)
+    if (const auto at = by_socket_.find(event.socket); at != by_socket_.end())
+      found = {&facts_.conns[at->second.first], at->second.second};
+  KernelReset reset{.reason = event.reason, .state = event.state.empty() ? event.old_state : event.state, .at = mark};
+  if (!found.conn) {
+    facts_.stray_resets.push_back(std::move(reset));
+    return;
+  }
+  auto& built = found.conn->built[found.from];
+  if (built.size() < 8) built.push_back(std::move(reset));
+}
+
+void Ledger::take(const evidence::Flow& flow, Mark mark) {
+  const bool translated = flow.original_target != flow.reply_source || flow.original_source != flow.reply_target;
+  auto found = find(flow.original_source, flow.original_target);
+  if (!found.conn) found = find(flow.reply_target, flow.reply_source);
+  if (!found.conn) return;
+  auto& conn = *found.conn;
+  if (translated) {
+    conn.translated = true;
+    if (flow.original_target != flow.reply_source && conn.server == flow.reply_source)
+      conn.asked = flow.original_target;
+    const auto index = index_of(conn);
+    // One connection under two names: as the client sees it and as the server does.
+    if (!find(flow.original_source, flow.original_target).conn)
+      alias(flow.original_source, flow.original_target, index, Who::client);
+    if (!find(flow.reply_target, flow.reply_source).conn)
+      alias(flow.reply_target, flow.reply_source, index, Who::client);
+  }
+  if (flow.kind == "destroy" && !conn.flow_gone) conn.flow_gone = mark;
+}
+
+}  // namespace lab::verdict

@@ -1,0 +1,90 @@
+// Processes and the system around the connections.
+#include <csignal>
+
+#include "verdict/ledger.hpp"
+
+namespace lab::verdict {
+
+void Ledger::take(const evidence::Counter& counter, Mark mark) {
+  auto& one = facts_.counters[counter.netns][counter.name];
+  one.change += counter.change;
+  one.at = mark;
+}
+
+void Ledger::take(const evidence::ProcessStart& start, Mark mark) {
+  auto& one = process(start.pid);
+  one.started = mark;
+  one.label = start.actor.empty() ? start.role : start.actor;
+  one.program = start.program;
+  one.given = start.limits;
+}
+
+void Ledger::take(const evidence::ProcessExit& exit, Mark mark) {
+  auto& one = process(exit.pid);
+  one.exited = mark;
+  one.status = exit.status;
+  one.signal = exit.signal;
+  one.by_lab = exit.by_lab;
+}
+
+void Ledger::take(const evidence::SignalSent& sent, Mark mark) {
+  if (sent.by_lab) return;
+  auto& one = process(sent.target);
+  if (one.signals.size() < 32) one.signals.push_back({sent, mark});
+  if (sent.signal == SIGCONT && one.stopped && !one.resumed) one.resumed = mark;
+  if (sent.signal == SIGSTOP && !one.stopped) {
+    one.stopped = mark;
+    one.resumed = {};
+    one.stop_state = "stopped";
+  }
+}
+
+void Ledger::take(const evidence::ProcessState& state, Mark mark) {
+  auto& one = process(state.pid);
+  const bool stopped = state.state == "stopped" || state.state == "frozen";
+  if (stopped && (!one.stopped || one.resumed)) {
+    one.stopped = mark;
+    one.resumed = {};
+    one.stop_state = state.state;
+  } else if (stopped) {
+    one.stop_state = state.state;
+  } else if (one.stopped && !one.resumed) {
+    one.resumed = mark;
+  }
+  one.at_end = state;
+  one.at_end_mark = mark;
+}
+
+void Ledger::take(const evidence::LimitState& limit, Mark mark) {
+  auto& one = process(limit.pid).limits[limit.name];
+  const bool hit = one.state.hit || limit.hit;
+  // What was used when it was hit matters more than what is used after it.
+  if (!one.at || limit.hit || !one.state.hit) {
+    one.state = limit;
+    if (!one.at || limit.hit) one.at = mark;
+  }
+  one.state.hit = hit;
+}
+
+void Ledger::take(const evidence::Change& change, Mark mark) {
+  if (facts_.changes.size() < 4096) facts_.changes.push_back({change, mark});
+}
+
+void Ledger::take(const evidence::SystemFact& fact, Mark mark) {
+  if (facts_.facts.size() < 4096) facts_.facts.push_back({fact, mark});
+}
+
+void Ledger::take(const evidence::Milestone& milestone, Mark mark) {
+  if (milestone.what == "clients-ended") facts_.clients_ended = mark;
+  if (milestone.what == "deadline") facts_.deadline = mark;
+  if (milestone.what == "stopping" && !facts_.stopping) facts_.stopping = mark;
+}
+
+// FilterActs that failed a call nobody else saw keep what the filter said; nothing else is left open.
+void Ledger::close() {
+  for (auto& conn : facts_.conns)
+    for (auto& hits : conn.hits)
+      if (!still_missing(conn, hits)) hits.open_first = {};
+}
+
+}  // namespace lab::verdict

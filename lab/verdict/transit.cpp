@@ -1,0 +1,116 @@
+// What did not get through, and how it came out for whoever waited.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verdict/case.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using What = Complaint::What;
+
+std::string socket_text(Who who, const evidence::SocketState& s) {
+  std::string text = fmt::format("the {}'s socket: {}", name_of(who), s.state);
+  if (!s.timer.empty()) text += fmt::format(", {} timer", s.timer);
+  if (s.unacked) text += fmt::format(", {} not acknowledged", plural(s.unacked, "segment"));
+  if (s.not_sent) text += fmt::format(", {} not sent", plural(s.not_sent, "byte"));
+  if (s.retransmits || s.backoff) text += fmt::format(", {}", plural(std::max(s.retransmits, s.backoff), "attempt"));
+  if (s.receive_queue) text += fmt::format(", {} unread", plural(s.receive_queue, "byte"));
+  if (!s.error.empty()) text += fmt::format(", pending error {}", s.error);
+  return text;
+}
+
+bool struggles(const evidence::SocketState& s) {
+  const bool waiting = s.unacked > 0 || s.not_sent > 0 || s.bytes_sent > s.bytes_acked + 1;
+  return waiting && (s.retransmits || s.backoff || s.probes);
+}
+
+}  // namespace
+
+Gap Case::gap(Who from) const {
+  Gap gap;
+  const auto& stream = conn.stream[from];
+  const auto& back = conn.stream[other(from)];
+  const auto then = (complaint ? complaint->then : progress_of(conn))[from];
+  const auto add = [&](Record r, const Mark& since) {
+    gap.any = true;
+    if (!gap.since || (since && since.t < gap.since.t)) gap.since = since;
+    gap.records.push_back(std::move(r));
+  };
+  if (then.open) {
+    gap.on_wire = true;
+    add(record("wire",
+               fmt::format("{}: sent up to number {}, acknowledged up to {}, {}", way(from), stream.next, stream.acked,
+                           stream.repeats ? plural(stream.repeats, "repetition") : "never repeated"),
+               then.open_since, stream.last_repeat),
+        then.open_since);
+  } else if (stream.syns > 1 && !conn.handshake) {
+    add(record("wire", fmt::format("{} sent and not answered", plural(stream.syns, "SYN")), stream.syn,
+               stream.last_repeat),
+        stream.syn);
+  }
+  if (wire_complete && conn.wire && then.written > then.sent && back.window != 0)
+    add(record("wire",
+               fmt::format("{}: {} written, {} on the wire", way(from), plural(then.written, "byte"), then.sent),
+               conn.acts[from].last_write),
+        conn.acts[from].last_write);
+  if (wire_complete && conn.wire && !stream.fin && !stream.rst && !back.rst)
+    for (const auto& deed : conn.acts[from].closers)
+      if (deed.kind != Kind::exec && deed.start < until()) {
+        add(record("wire", fmt::format("the {} closed and no FIN of its own is on the wire", name_of(from)), deed.mark),
+            deed.mark);
+        break;
+      }
+  for (const auto* known : {&conn.socket[from], &conn.gone[from]})
+    if (const auto& seen = *known; seen && struggles(seen->state) && back.window != 0)
+      add(record("sockets", socket_text(from, seen->state), seen->at), Mark{});
+  if (gap.any && !gap.since) gap.since = stream.last_data ? stream.last_data : conn.handshake_at;
+  return gap;
+}
+
+std::vector<Record> Case::effects() const {
+  std::vector<Record> all;
+  if (!complaint) return all;
+  const auto& c = *complaint;
+  if (c.deed) {
+    const auto* process = facts.process(c.deed->pid);
+    all.push_back(record(c.deed->step ? "actors" : "syscalls", deed_text(process, c.victim, *c.deed), c.deed->mark));
+  }
+  if (c.what == What::starved) {
+    for (const Who from : {c.victim, other(c.victim)})
+      for (auto& r : gap(from).records) all.push_back(std::move(r));
+  } else if (c.what == What::no_connect) {
+    const auto& syns = conn.stream.client;
+    if (syns.syns)
+      all.push_back(record("wire", fmt::format("{} from {}", plural(syns.syns, "SYN"), to_string(conn.client)),
+                           syns.syn, syns.last_repeat));
+    if (conn.stream.server.rst)
+      all.push_back(record("wire", "the SYN was answered with a reset", conn.stream.server.rst));
+  } else {
+    for (auto& r : closing_records()) all.push_back(std::move(r));
+  }
+  return all;
+}
+
+std::vector<Record> Case::closing_records() const {
+  std::vector<Record> all;
+  if (!closing.any) return all;
+  const auto& stream = conn.stream[closing.from];
+  const char* what = closing.fin ? "FIN" : stream.rst_acks ? "RST,ACK" : "RST";
+  all.push_back(
+      record("wire",
+             fmt::format("{} with the {}'s address, {} after the start, behind {} from it and {} to it", what,
+                         name_of(closing.from), span_text(closing.at.t - conn.began.t), plural(stream.bytes, "byte"),
+                         plural(conn.stream[other(closing.from)].bytes, "byte")),
+             closing.at));
+  if (closing.fin)
+    for (const Who who : {Who::client, Who::server})
+      if (conn.stream[who].rst)
+        all.push_back(
+            record("wire", fmt::format("later a reset with the {}'s address", name_of(who)), conn.stream[who].rst));
+  return all;
+}
+
+}  // namespace lab::verdict
