@@ -1,0 +1,277 @@
+// What changed in the namespace while the run went on, and who did it where the notification says: rules, links,
+// addresses, routes, xfrm policies, sysctls. man 7 rtnetlink; NFNLGRP_NFTABLES; XFRMNLGRP_POLICY.
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <net/if.h>
+#include <unistd.h>
+
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/xfrm.h>
+
+#include <algorithm>
+#include <map>
+
+#include "evidence/collectors/attributes.hpp"
+#include "evidence/collectors/collector.hpp"
+#include "system/clock.hpp"
+#include "system/error.hpp"
+#include "system/file.hpp"
+#include "system/netlink.hpp"
+#include "system/nftables/dump.hpp"
+#include "system/nftables/netfilter.hpp"
+
+namespace lab::evidence {
+namespace {
+
+// What a live connection can die of when it is changed under it.
+constexpr const char* kSysctls[] = {
+    "ipv4/ip_forward",           "ipv4/tcp_retries2",     "ipv4/tcp_syncookies",         "ipv4/tcp_fin_timeout",
+    "ipv4/tcp_keepalive_time",   "ipv4/tcp_orphan_retries", "ipv4/tcp_abort_on_overflow", "ipv4/tcp_max_syn_backlog",
+    "ipv4/tcp_mtu_probing",      "ipv4/tcp_timestamps",   "ipv4/conf/all/rp_filter",     "ipv4/ip_no_pmtu_disc",
+    "ipv6/conf/all/forwarding",  "ipv6/conf/all/disable_ipv6", "core/somaxconn",
+};
+
+std::string command_of(int pid) {
+  try {
+    auto name = sys::read_file("/proc/" + std::to_string(pid) + "/comm");
+    if (!name.empty() && name.back() == '\n') name.pop_back();
+    return name;
+  } catch (const sys::KernelError&) {
+    return "";
+  }
+}
+
+std::string text(const nlattr& attribute, int family) {
+  char buffer[INET6_ADDRSTRLEN] = "";
+  ::inet_ntop(family, mnl_attr_get_payload(&attribute), buffer, sizeof buffer);
+  return buffer;
+}
+
+std::string device(int index) {
+  char name[IF_NAMESIZE] = "";
+  return ::if_indextoname(static_cast<unsigned>(index), name) ? name : fmt::format("device {}", index);
+}
+
+template <class Fixed>
+const Fixed& fixed(const nlmsghdr& message) {
+  return *static_cast<const Fixed*>(mnl_nlmsg_get_payload(&message));
+}
+
+Change link_change(const nlmsghdr& message) {
+  const auto& info = fixed<ifinfomsg>(message);
+  const bool up = message.nlmsg_type == RTM_NEWLINK && (info.ifi_flags & IFF_UP);
+  Change change{.kind = up ? "link-up" : "link-down"};
+  each_attribute(message, sizeof info, [&](const nlattr& attribute) {
+    if (mnl_attr_get_type(&attribute) == IFLA_IFNAME) change.object = mnl_attr_get_str(&attribute);
+  });
+  return change;
+}
+
+Change address_change(const nlmsghdr& message) {
+  const auto& info = fixed<ifaddrmsg>(message);
+  Change change{.kind = message.nlmsg_type == RTM_NEWADDR ? "address-added" : "address-deleted"};
+  each_attribute(message, sizeof info, [&](const nlattr& attribute) {
+    const auto type = mnl_attr_get_type(&attribute);
+    if (type == IFA_LOCAL || (type == IFA_ADDRESS && change.object.empty()))
+      change.object = fmt::format("{}/{}", text(attribute, info.ifa_family), info.ifa_prefixlen);
+    if (type == IFA_LABEL) change.detail = mnl_attr_get_str(&attribute);
+  });
+  return change;
+}
+
+// The kernel's own routes (local, broadcast, multicast) follow from links and addresses and are no changes of their own.
+std::string route_type(std::uint8_t type) {
+  switch (type) {
+    case RTN_UNICAST: return "unicast";
+    case RTN_BLACKHOLE: return "blackhole";
+    case RTN_UNREACHABLE: return "unreachable";
+    case RTN_PROHIBIT: return "prohibit";
+    default: return "";
+  }
+}
+
+Change route_change(const nlmsghdr& message) {
+  const auto& info = fixed<rtmsg>(message);
+  const auto type = route_type(info.rtm_type);
+  if (type.empty() || info.rtm_flags & RTM_F_CLONED) return {};
+  std::string target = "default", through;
+  each_attribute(message, sizeof info, [&](const nlattr& attribute) {
+    switch (mnl_attr_get_type(&attribute)) {
+      case RTA_DST: target = fmt::format("{}/{}", text(attribute, info.rtm_family), info.rtm_dst_len); break;
+      case RTA_OIF: through = fmt::format("dev {}", device(static_cast<int>(mnl_attr_get_u32(&attribute)))); break;
+      default: break;
+    }
+  });
+  return {.kind = message.nlmsg_type == RTM_NEWROUTE ? "route-added" : "route-deleted",
+          .object = fmt::format("{} {}", type, target),
+          .detail = through};
+}
+
+Change rule_change(const nlmsghdr& message) {
+  const auto type = NFNL_MSG_TYPE(message.nlmsg_type);
+  const auto named = [&](const char* kind) {
+    const auto rule = nft::rule_of(message);
+    return Change{.kind = kind, .object = rule.comment, .detail = fmt::format("{} {} {}", rule.family, rule.table, rule.chain), .handle = rule.handle};
+  };
+  switch (type) {
+    case NFT_MSG_NEWRULE: return named("rule-added");
+    case NFT_MSG_DELRULE: return named("rule-deleted");
+    case NFT_MSG_DELTABLE: return {.kind = "table-deleted"};
+    default: return {};
+  }
+}
+
+std::string xfrm_address(const xfrm_address_t& address, std::uint8_t prefix, std::uint16_t family) {
+  char buffer[INET6_ADDRSTRLEN] = "";
+  ::inet_ntop(family, &address, buffer, sizeof buffer);
+  return fmt::format("{}/{}", buffer, prefix);
+}
+
+Change policy_change(const nlmsghdr& message) {
+  static constexpr const char* directions[] = {"in", "out", "fwd"};
+  if (message.nlmsg_type != XFRM_MSG_NEWPOLICY && message.nlmsg_type != XFRM_MSG_UPDPOLICY)
+    return {.kind = message.nlmsg_type == XFRM_MSG_DELPOLICY || message.nlmsg_type == XFRM_MSG_FLUSHPOLICY ? "xfrm-policy-deleted" : ""};
+  const auto& policy = fixed<xfrm_userpolicy_info>(message);
+  const auto family = policy.sel.family ? policy.sel.family : std::uint16_t{AF_INET};
+  return {.kind = "xfrm-policy-added",
+          .object = fmt::format("src {} dst {} dir {} action {}", xfrm_address(policy.sel.saddr, policy.sel.prefixlen_s, family),
+                                xfrm_address(policy.sel.daddr, policy.sel.prefixlen_d, family),
+                                policy.dir < 3 ? directions[policy.dir] : "", policy.action == XFRM_POLICY_BLOCK ? "block" : "allow")};
+}
+
+class Changes : public Source {
+ public:
+  explicit Changes(std::string netns)
+      : netns_(std::move(netns)),
+        route_(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE}),
+        rules_(NETLINK_NETFILTER, {NFNLGRP_NFTABLES}),
+        asking_(NETLINK_ROUTE) {
+    try {
+      xfrm_ = std::make_unique<sys::Netlink>(NETLINK_XFRM, std::vector<unsigned>{XFRMNLGRP_POLICY});
+    } catch (const sys::KernelError& reason) {
+      why_ = fmt::format("no xfrm policies: {}", reason.what());
+    }
+    open_sysctls();
+    before_ = sysctls();
+  }
+
+  std::vector<int> descriptors() const override {
+    std::vector<int> all{route_.descriptor(), rules_.descriptor()};
+    if (xfrm_) all.push_back(xfrm_->descriptor());
+    return all;
+  }
+  void start(Sink&) override {
+    const auto forget = [](const nlmsghdr&) {};
+    route_.drain(forget);
+    rules_.drain(forget);
+    if (xfrm_) xfrm_->drain(forget);
+  }
+  void drain(Sink& sink) override {
+    lost_ += route_.drain([&](const nlmsghdr& message) { routing(message, sink); });
+    lost_ += rules_.drain([&](const nlmsghdr& message) { put(message, rule_change(message), sink); });
+    if (xfrm_) lost_ += xfrm_->drain([&](const nlmsghdr& message) { put(message, policy_change(message), sink); });
+  }
+  void finish(Sink& sink) override {
+    drain(sink);
+    for (const auto& [name, value] : sysctls())
+      if (const auto old = before_.find(name); old != before_.end() && old->second != value)
+        put(nullptr, {.kind = "sysctl", .object = name, .detail = fmt::format("{} -> {}", old->second, value)}, sink);
+    attached(sink);
+  }
+  Collector account() const override { return {.name = "changes", .on = true, .why = why_, .events = events_, .lost = lost_}; }
+
+ private:
+  void routing(const nlmsghdr& message, Sink& sink) {
+    switch (message.nlmsg_type) {
+      case RTM_NEWLINK:
+      case RTM_DELLINK: return link(message, sink);
+      case RTM_NEWADDR:
+      case RTM_DELADDR: return put(message, address_change(message), sink);
+      case RTM_NEWROUTE:
+      case RTM_DELROUTE: return put(message, route_change(message), sink);
+      default: return;
+    }
+  }
+
+  // A link says what it is at every occasion; only its coming and going is news.
+  void link(const nlmsghdr& message, Sink& sink) {
+    auto change = link_change(message);
+    auto& was = links_[change.object];
+    if (was.empty() && change.kind == "link-up") was = change.kind;   // it was up before anything happened
+    if (was == change.kind) return;
+    was = change.kind;
+    put(message, std::move(change), sink);
+  }
+
+  // An XDP program on a link drops before any packet socket sees (man 7 rtnetlink, IFLA_XDP).
+  void attached(Sink& sink) {
+    sys::Message message(RTM_GETLINK, NLM_F_DUMP);
+    message.fixed<ifinfomsg>().ifi_family = AF_UNSPEC;
+    asking_.request(message, "dump the links", [&](const nlmsghdr& answer) {
+      std::string name;
+      bool xdp = false;
+      each_attribute(answer, sizeof(ifinfomsg), [&](const nlattr& attribute) {
+        if (mnl_attr_get_type(&attribute) == IFLA_IFNAME) name = mnl_attr_get_str(&attribute);
+        if (mnl_attr_get_type(&attribute) == IFLA_XDP)
+          each_nested(attribute, [&](const nlattr& one) {
+            if (mnl_attr_get_type(&one) == IFLA_XDP_ATTACHED) xdp = mnl_attr_get_u8(&one) != XDP_ATTACHED_NONE;
+          });
+      });
+      if (!xdp) return;
+      sink.put({.t_ns = sys::now_ns(), .read_time = true, .what = SystemFact{.netns = netns_, .kind = "bpf-attached", .object = name, .value = "xdp"}});
+      ++events_;
+    });
+  }
+
+  void put(const nlmsghdr& message, Change change, Sink& sink) {
+    if (change.kind.empty()) return;
+    change.netns = netns_;
+    // A netlink port is its owner's pid unless somebody chose another; the kernel's own is 0 (man 7 netlink).
+    if (message.nlmsg_pid) {
+      change.process = command_of(static_cast<int>(message.nlmsg_pid));
+      if (!change.process.empty()) change.pid = static_cast<int>(message.nlmsg_pid);
+    }
+    sink.put({.t_ns = sys::now_ns(), .read_time = true, .what = std::move(change)});
+    ++events_;
+  }
+  void put(std::nullptr_t, Change change, Sink& sink) {
+    const nlmsghdr nobody{};
+    put(nobody, std::move(change), sink);
+  }
+
+  // Opened in the namespace; an open file goes on showing that namespace's value, whoever reads it.
+  void open_sysctls() {
+    for (const auto* name : kSysctls) try {
+        sysctls_.emplace(dotted(name), sys::open_file(std::string("/proc/sys/net/") + name, O_RDONLY));
+      } catch (const sys::KernelError&) {   // this kernel does not have it
+      }
+  }
+  std::map<std::string, std::string> sysctls() const {
+    std::map<std::string, std::string> values;
+    for (const auto& [name, file] : sysctls_) {
+      char value[64];
+      const auto length = sys::check(::pread(file.get(), value, sizeof value, 0), name);
+      values[name] = std::string(value, static_cast<std::size_t>(length > 0 ? length - 1 : 0));   // without its newline
+    }
+    return values;
+  }
+  static std::string dotted(const std::string& path) {
+    std::string name = "net." + path;
+    std::replace(name.begin(), name.end(), '/', '.');
+    return name;
+  }
+
+  std::string netns_, why_;
+  sys::Netlink route_, rules_, asking_;
+  std::map<std::string, sys::Descriptor> sysctls_;
+  std::unique_ptr<sys::Netlink> xfrm_;
+  std::map<std::string, std::string> links_, before_;
+  std::uint64_t events_ = 0, lost_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_changes(const std::string& netns) { return std::make_unique<Changes>(netns); }
+
+}  // namespace lab::evidence
