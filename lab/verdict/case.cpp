@@ -161,7 +161,9 @@ Closer Case::closer(Who who) const {
   result.sure = acts_known(who);
   for (const auto& deed : acts.closers) {
     if (deed.start > at + slack) continue;
-    if (deed.kind == Kind::shut && deed.shown.find("read") != std::string::npos) continue;
+    if (deed.kind == Kind::shut &&
+        (deed.shown.find("read") != std::string::npos || deed.shown.find("SHUT_RD)") != std::string::npos))
+      continue;
     if (result.deed && deed.kind == Kind::close && result.deed->kind == Kind::reset) continue;
     result.deed = deed;
   }

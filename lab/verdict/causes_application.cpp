@@ -41,6 +41,17 @@ bool sent_from_outside(const Process& process) {
   return sent && !sent->sent.by_kernel && sent->sent.sender != process.pid;
 }
 
+// The kernel's own SIGKILL: out of memory in its cgroup, or the hard limit on CPU time.
+bool killed_by_limit(const Facts& facts, const Process& process) {
+  if (process.signal != SIGKILL) return false;
+  if (const auto* sent = sender_of(process); sent && sent->sent.sender && !sent->sent.by_kernel) return false;
+  for (const auto* name : {"cgroup.memory", "cpu"})
+    if (const auto at = process.limits.find(name); at != process.limits.end() && at->second.state.hit) return true;
+  return std::any_of(facts.changes.begin(), facts.changes.end(), [&](const ChangeFacts& c) {
+    return c.change.kind == "cgroup-oom-kill" && c.at.t <= process.exited.t + 50'000'000;
+  });
+}
+
 // How far the conversation had come when `who` closed.
 std::string stage_text(const Case& one, Who who) {
   const auto& mine = one.conn.acts[who];
@@ -195,6 +206,7 @@ std::optional<Finding> died(const Case& one, std::string_view name, bool crashes
   if (signal == SIGSYS && !sent_from_outside(process)) return std::nullopt;
   if (own_signal(signal) && !sent_from_outside(process)) return std::nullopt;
   if ((signal == SIGXCPU || signal == SIGXFSZ) && !sent_from_outside(process)) return std::nullopt;
+  if (killed_by_limit(one.facts, process)) return std::nullopt;
   const bool crashed = crash_signal(signal) && !sent_from_outside(process);
   if (crashed != crashes || (!crashed && sent_by_itself(process))) return std::nullopt;
   auto result = finding(one, name, one.closing.any ? one.closing.at.t : process.exited.t);

@@ -65,6 +65,9 @@ void Ledger::see(const evidence::Event& event) {
   const Mark mark{.t = event.t_ns, .event = seen_++, .read_time = event.read_time};
   if (facts_.first_ns == 0) facts_.first_ns = event.t_ns;
   facts_.last_ns = std::max(facts_.last_ns, event.t_ns);
+  // What the lab records of its own processes has no collector that could be missing from the list.
+  if (std::holds_alternative<evidence::ProcessStart>(event.what))
+    for (const auto* own : {"actors", "filters", "limits"}) facts_.sources.try_emplace(own, Source{.on = true});
   std::visit([&](const auto& what) { take(what, mark); }, event.what);
 }
 

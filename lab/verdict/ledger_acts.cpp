@@ -168,7 +168,7 @@ void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
     acts.pending = deed;
     return;
   }
-  acts.pending.reset();
+  if (acts.pending && acts.pending->tid == deed.tid) acts.pending.reset();
   if (deed.bytes > 0) {
     acts.read += static_cast<std::uint64_t>(deed.bytes);
     acts.last_read = deed.mark;
@@ -192,7 +192,7 @@ void Ledger::on_write(Conn& conn, Who who, const Deed& deed) {
     acts.pending = deed;
     return;
   }
-  acts.pending.reset();
+  if (acts.pending && acts.pending->tid == deed.tid) acts.pending.reset();
   if (deed.bytes > 0) {
     acts.written += static_cast<std::uint64_t>(deed.bytes);
     acts.last_write = deed.mark;

@@ -1,0 +1,331 @@
+// Ends that closed: who did, how, and why.
+#include <cerrno>
+#include <csignal>
+
+#include "unit/verdict/story.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using Acts = Story::Acts;
+
+// The client asks, the server has closed, the client reads end of file; its next write would be reset.
+Story closed_after_reading(Acts acts = Acts::steps) {
+  Story s(acts);
+  s.handshake().send('C', 6).recv('S', 6).close('S').wire("S>C FA").recv_eof('C').close('C').wire("C>S FA").wire(
+      "S>C A");
+  return s;
+}
+
+TEST(Closed, ServerClosesAfterReading) {
+  auto s = closed_after_reading().exits(kServerPid, 0).end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  const auto j = s.judge();
+  ASSERT_EQ(j.connections.size(), 1u);
+  EXPECT_EQ(j.connections[0].by, "server");
+  EXPECT_EQ(j.connections[0].closes, "server FIN");
+  EXPECT_NE(j.run.summary.find("after reading 6 of 6 bytes"), std::string::npos) << j.run.summary;
+}
+
+TEST(Closed, CallsOfAProgramTellTheSame) {
+  auto s = closed_after_reading(Acts::calls).exits(kServerPid, 0).end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+}
+
+TEST(Closed, WireAloneIsLikelyAtMost) {
+  Story s(Acts::none);
+  s.off("syscalls").handshake().send('C', 6).wire("S>C FA").wire("C>S A").end();
+  EXPECT_VERDICT(s, "application/closed", "likely");
+}
+
+TEST(Closed, WithoutTheWireTheCallTells) {
+  auto s = closed_after_reading().end();
+  s.drop_source("wire");
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].closes, "unknown");
+}
+
+TEST(Closed, ResetAfterFinIsTheSameFamily) {
+  Story s;
+  s.handshake()
+      .close('S')
+      .wire("S>C FA")
+      .wire("C>S A")
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7")
+      .wire("S>C R 2");
+  s.built('S', "TCP_ABORT_ON_DATA", "FIN_WAIT2").recv_eof('C').counter("TcpOutRsts", 1).end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].closes, "server FIN");
+}
+
+TEST(Closed, TlsIsSaid) {
+  Story s;
+  s.handshake()
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7 head=160301020001")
+      .wire("S>C A")
+      .recv('S', 6)
+      .close('S')
+      .wire("S>C FA")
+      .recv_eof('C')
+      .end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  EXPECT_NE(s.verdict().summary.find("TLS"), std::string::npos);
+}
+
+TEST(Closed, ClientThatClosesBeforeTheReplyIsNamed) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .close('C')
+      .wire("C>S FA")
+      .wire("S>C A")
+      .recv('S', 6)
+      .act('S', "send 5", {.bytes = 5})
+      .wire("S>C PA 1:6")
+      .wire("C>S R 8");
+  s.built('C', "TCP_ABORT_ON_DATA", "FIN_WAIT2").act('S', "send 5", {.error = EPIPE}).counter("TcpOutRsts", 1).end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "client");
+}
+
+Story closed_unread() {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .close('S')
+      .built('S', "TCP_ABORT_ON_CLOSE", "ESTABLISHED")
+      .wire("S>C RA")
+      .recv_fails('C', ECONNRESET);
+  s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1);
+  return s;
+}
+
+TEST(ClosedUnread, Typical) {
+  auto s = closed_unread().end();
+  EXPECT_VERDICT(s, "application/closed-unread", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].closes, "server RST");
+  EXPECT_NE(s.verdict().summary.find("12 bytes unread"), std::string::npos) << s.verdict().summary;
+}
+
+TEST(ClosedUnread, LookAlikeEverythingWasReadAndAResetAsked) {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .recv('S', 12)
+      .act('S', "reset", {.linger_reset = true})
+      .built('S', "TCP_STATE", "CLOSE")
+      .wire("S>C RA")
+      .recv_fails('C', ECONNRESET);
+  s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnData", 1).end();
+  EXPECT_VERDICT(s, "application/reset", "confirmed");
+}
+
+TEST(ClosedUnread, WithEventsMissing) {
+  for (const auto* source : {"wire", "kernel", "counters", "actors", "sockets"}) {
+    auto s = closed_unread().end();
+    s.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/closed-unread");
+  }
+}
+
+TEST(Reset, WithEventsMissing) {
+  for (const auto* source : {"wire", "kernel", "counters", "actors"}) {
+    Story s;
+    s.handshake()
+        .send('C', 12)
+        .recv('S', 12)
+        .act('S', "reset", {.linger_reset = true})
+        .built('S', "TCP_STATE", "CLOSE")
+        .wire("S>C RA")
+        .recv_fails('C', ECONNRESET);
+    s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnData", 1).end().drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/reset");
+  }
+}
+
+Story ended(int status, int signal) {
+  Story s;
+  s.handshake().send('C', 6).recv('S', 6);
+  if (signal)
+    s.signal(signal, kServerPid, signal == SIGKILL ? 77 : signal == SIGPIPE ? kServerPid : 0, signal == SIGSEGV);
+  else
+    s.waiting('S', "exit 3");
+  s.wire("S>C FA").wire("C>S A");
+  if (signal)
+    s.killed(kServerPid, signal);
+  else
+    s.exits(kServerPid, status);
+  return s.recv_eof('C').close('C').end();
+}
+
+TEST(Exited, Typical) {
+  auto s = ended(3, 0);
+  EXPECT_VERDICT(s, "application/exited", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.detail, "exit status 3");
+}
+
+TEST(Exited, LookAlikeClosedAndThenExited) {
+  auto s = closed_after_reading().exits(kServerPid, 3).end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+}
+
+TEST(Exited, ProgramWhoseCallsNobodySawIsNotConfirmed) {
+  Story s(Acts::none);
+  s.off("syscalls").handshake().send('C', 6).wire("S>C FA").wire("C>S A").exits(kServerPid, 3).end();
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/exited");
+  EXPECT_EQ(s.verdict().status, Status::likely);
+}
+
+TEST(Exited, SigpipeOfItsOwnWrite) {
+  auto s = ended(0, SIGPIPE);
+  EXPECT_VERDICT(s, "application/exited", "confirmed");
+}
+
+TEST(Crashed, Typical) {
+  auto s = ended(0, SIGSEGV);
+  EXPECT_VERDICT(s, "application/crashed", "confirmed");
+}
+
+TEST(Crashed, LookAlikeSegvSentFromOutside) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .signal(SIGSEGV, kServerPid, 77)
+      .wire("S>C FA")
+      .killed(kServerPid, SIGSEGV)
+      .recv_eof('C')
+      .end();
+  EXPECT_VERDICT(s, "application/killed", "confirmed");
+}
+
+TEST(Crashed, GoesBeforeUnreadBytes) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .wire("S>C RA")
+      .killed(kServerPid, SIGSEGV)
+      .built('S', "TCP_ABORT_ON_CLOSE", "ESTABLISHED")
+      .recv_fails('C', ECONNRESET);
+  s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+  EXPECT_VERDICT(s, "application/crashed", "confirmed");
+}
+
+TEST(Killed, Typical) {
+  auto s = ended(0, SIGKILL);
+  EXPECT_VERDICT(s, "application/killed", "confirmed");
+  EXPECT_NE(s.verdict().culprit.detail.find("process 77"), std::string::npos);
+}
+
+TEST(Killed, LookAlikeOutOfMemory) {
+  Story s;
+  s.limit(kServerPid, "cgroup.memory", 1 << 20, 1 << 20, true)
+      .handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .changed("cgroup-oom-kill", "server");
+  s.wire("S>C FA").killed(kServerPid, SIGKILL).recv_eof('C').end();
+  EXPECT_VERDICT(s, "limits/memory", "confirmed");
+}
+
+TEST(Killed, ALimitThatNobodyWatchedLeavesADoubt) {
+  Story s;
+  s.started(kServerPid, "server", {"cgroup.memory=1048576"}).off("limits").off("changes");
+  s.handshake().send('C', 6).recv('S', 6).wire("S>C FA").killed(kServerPid, SIGKILL).recv_eof('C').end();
+  EXPECT_VERDICT(s, "application/killed", "likely");
+}
+
+TEST(Killed, NobodyWaitedButItDidNotMeanToEnd) {
+  Story s;
+  s.handshake()
+      .exchange()
+      .signal(SIGKILL, kServerPid, 77)
+      .wire("S>C FA")
+      .wire("C>S A")
+      .killed(kServerPid, SIGKILL)
+      .close('C')
+      .wire("C>S FA")
+      .end();
+  EXPECT_VERDICT(s, "application/killed", "confirmed");
+}
+
+TEST(Killed, StoppedByTheLabIsNoCause) {
+  Story s;
+  s.handshake().exchange().close('C').wire("C>S FA").wire("S>C A").waiting('S', "recv 64").end();
+  s.put(evidence::ProcessExit{.pid = kServerPid, .signal = SIGKILL, .by_lab = true}, true);
+  EXPECT_VERDICT(s, "none", "confirmed");
+}
+
+TEST(ListenerClosed, Typical) {
+  Story s;
+  s.connected()
+      .send('C', 6)
+      .act('S', "close-listener")
+      .listener("127.0.0.1:8080", 0, 0, {}, "", "destroyed")
+      .built('S', "TCP_STATE", "CLOSE")
+      .wire("S>C RA");
+  s.recv_fails('C', ECONNRESET).counter("TcpOutRsts", 1).end();
+  EXPECT_VERDICT(s, "application/listener-closed", "confirmed");
+}
+
+TEST(ListenerClosed, LookAlikeItWasAcceptedAndClosedUnread) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .act('S', "close-listener")
+      .close('S')
+      .wire("S>C RA")
+      .recv_fails('C', ECONNRESET)
+      .counter("TcpOutRsts", 1)
+      .counter("TcpExtTCPAbortOnClose", 1)
+      .end();
+  EXPECT_VERDICT(s, "application/closed-unread", "confirmed");
+}
+
+TEST(BackendRefused, Typical) {
+  Story s;
+  s.started(kProxyPid, "proxy");
+  s.wire("C>S S 0").wire("S>C SA 0").wire("C>S A").act('C', "connect");
+  s.put(evidence::StepDone{.role = "proxy",
+                           .pid = kProxyPid,
+                           .tid = kProxyPid,
+                           .verb = "accept",
+                           .step = "accept",
+                           .call = "accept4",
+                           .outcome = "ok",
+                           .start_ns = 1,
+                           .end_ns = 2,
+                           .local = *evidence::parse_address("127.0.0.1:8080"),
+                           .peer = *evidence::parse_address("127.0.0.1:45000")});
+  s.send('C', 6);
+  s.from("127.0.0.1:45001")
+      .to("127.0.0.1:9999")
+      .wire("C>S S 0")
+      .wire("S>C RA 0")
+      .act('P', "connect", {.error = ECONNREFUSED});
+  s.from("127.0.0.1:45000").to("127.0.0.1:8080");
+  s.put(evidence::StepDone{.role = "proxy",
+                           .pid = kProxyPid,
+                           .tid = kProxyPid,
+                           .verb = "recv",
+                           .step = "recv 64",
+                           .call = "recvfrom",
+                           .outcome = "6 bytes",
+                           .bytes = 6,
+                           .start_ns = 1,
+                           .end_ns = 2,
+                           .local = *evidence::parse_address("127.0.0.1:8080"),
+                           .peer = *evidence::parse_address("127.0.0.1:45000")});
+  s.wire("S>C FA").exits(kProxyPid, 0).recv_eof('C').counter("TcpOutRsts", 1).end();
+  const auto j = s.judge();
+  ASSERT_EQ(j.connections.size(), 2u);
+  EXPECT_EQ(j.connections[0].verdict.cause, "application/backend-refused") << told(j.connections[0].verdict);
+  EXPECT_EQ(j.connections[0].verdict.status, Status::confirmed);
+  EXPECT_EQ(j.connections[0].by, "proxy");
+  EXPECT_EQ(j.connections[1].verdict.cause, "connect/refused");
+}
+
+}  // namespace
+}  // namespace lab::verdict

@@ -1,0 +1,241 @@
+// Ends that wait in vain because of the other end's program, and what looks like it.
+#include <cerrno>
+#include <csignal>
+
+#include "unit/verdict/story.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using Acts = Story::Acts;
+
+// Acknowledged and unanswered: what stopped, busy, deadlocked, not accepting and not reading have in common.
+Story unaccepted(const std::string& at_work = "sleep 5s") {
+  Story s;
+  s.waiting('S', at_work).connected().act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").wire("S>C A");
+  s.socket('S', {.rq = 6, .inode = 0})
+      .listener("127.0.0.1:8080", 1, 16)
+      .process(kServerPid, "sleeping")
+      .recv_timeout('C', 500);
+  return s;
+}
+
+TEST(NotAccepting, Typical) {
+  auto s = unaccepted().close('C').wire("C>S FA").wire("S>C A").end();
+  EXPECT_VERDICT(s, "application/not-accepting", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "server");
+}
+
+TEST(NotAccepting, LookAlikeStopped) {
+  Story s;
+  s.waiting('S', "accept").connected().signal(SIGSTOP, kServerPid, 77).process(kServerPid, "stopped");
+  s.act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7")
+      .wire("S>C A")
+      .socket('S', {.rq = 6, .inode = 0})
+      .recv_timeout('C', 500)
+      .process(kServerPid, "stopped")
+      .end();
+  EXPECT_VERDICT(s, "application/stopped", "confirmed");
+}
+
+TEST(NotAccepting, LookAlikeAFilterHoldsAccept) {
+  Story s;
+  s.waiting('S', "accept")
+      .connected()
+      .filter(kServerPid, "accept4", "stall")
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7")
+      .wire("S>C A");
+  s.socket('S', {.rq = 6, .inode = 0}).process(kServerPid, "sleeping").recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "seccomp/stalled", "confirmed");
+  s.drop_source("filters");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "seccomp/stalled");
+}
+
+TEST(NotAccepting, WithEventsMissing) {
+  for (const auto* source : {"wire", "sockets", "processes", "actors", "filters"}) {
+    auto s = unaccepted().end();
+    s.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/not-accepting");
+  }
+}
+
+TEST(NotAccepting, DeferredAcceptWithASilentClient) {
+  Story s;
+  s.listener("127.0.0.1:8080", 0, 16, {kServerPid}, "defer-accept").waiting('S', "accept").connected();
+  s.wait(200)
+      .wire("S>C SA 0")
+      .wire("C>S A")
+      .socket('S', {.state = "SYN_RECV", .inode = 0})
+      .process(kServerPid, "sleeping")
+      .recv_timeout('C', 500)
+      .end();
+  EXPECT_VERDICT(s, "application/not-accepting", "confirmed");
+}
+
+Story unread() {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .waiting('S', "sleep 5s")
+      .socket('S', {.rq = 6, .pids = {kServerPid}})
+      .process(kServerPid, "sleeping")
+      .recv_timeout('C', 500);
+  return s;
+}
+
+TEST(NotReading, Typical) {
+  auto s = unread().end();
+  EXPECT_VERDICT(s, "application/not-reading", "confirmed");
+}
+
+TEST(NotReading, LookAlikeItReadAndDoesNotAnswer) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .waiting('S', "sleep 5s")
+      .socket('S', {.pids = {kServerPid}})
+      .process(kServerPid, "sleeping")
+      .recv_timeout('C', 500)
+      .end();
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "server");
+}
+
+TEST(NotReading, LookAlikeAFilterHoldsRecv) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .waiting('S', "recv 64")
+      .filter(kServerPid, "recvfrom", "stall")
+      .socket('S', {.rq = 6, .pids = {kServerPid}});
+  s.process(kServerPid, "sleeping").recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "seccomp/stalled", "confirmed");
+  s.drop_source("filters");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "seccomp/stalled");
+}
+
+TEST(NotReading, SocketsAloneAreLikely) {
+  Story s(Acts::none);
+  s.off("syscalls")
+      .handshake()
+      .wire("C>S PA 1:7")
+      .wire("S>C A")
+      .socket('S', {.rq = 6, .pids = {kServerPid}})
+      .process(kServerPid, "sleeping")
+      .wait(500)
+      .wire("C>S FA")
+      .end();
+  EXPECT_VERDICT(s, "application/not-reading", "likely");
+}
+
+TEST(NotReading, WithEventsMissing) {
+  for (const auto* source : {"wire", "sockets", "processes", "actors", "filters"}) {
+    auto s = unread().end();
+    s.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/not-reading");
+  }
+}
+
+TEST(NotAnswering, BothWaitForTheOther) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .waiting('S', "recv 64")
+      .socket('S', {.pids = {kServerPid}})
+      .process(kServerPid, "sleeping")
+      .recv_timeout('C', 500)
+      .end();
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "nobody");
+}
+
+TEST(NotAnswering, ADeadlockCutShortByTheDeadline) {
+  Story s;
+  s.handshake()
+      .waiting('S', "recv 64")
+      .waiting('C', "recv 64")
+      .socket('S', {.pids = {kServerPid}})
+      .socket('C', {.pids = {kClientPid}});
+  s.process(kServerPid, "sleeping").process(kClientPid, "sleeping").wait(1000).end();
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+}
+
+TEST(NotAnswering, LookAlikeAnsweredAndEatenOnTheWayBack) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .act('S', "send 5", {.bytes = 5})
+      .traced("S>C PA 1:6")
+      .waiting('S', "recv 64")
+      .socket('S', {.timer = "probe", .not_sent = 5, .backoff = 1, .pids = {kServerPid}});
+  s.recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+}
+
+TEST(NotAnswering, AnAnswerThatCameLaterDoesNotExcuse) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .process(kServerPid, "sleeping")
+      .recv_timeout('C', 500)
+      .close('C')
+      .wire("C>S FA")
+      .wire("S>C A");
+  s.act('S', "send 5", {.bytes = 5}).wire("S>C PA 1:6").wire("C>S R 8").counter("TcpOutRsts", 1).end();
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+}
+
+TEST(Stopped, Typical) {
+  Story s;
+  s.handshake()
+      .exchange()
+      .signal(SIGSTOP, kServerPid, 77)
+      .process(kServerPid, "stopped")
+      .send('C', 6)
+      .socket('S', {.rq = 6, .pids = {kServerPid}})
+      .recv_timeout('C', 500)
+      .end();
+  EXPECT_VERDICT(s, "application/stopped", "confirmed");
+}
+
+TEST(Stopped, FrozenIsSaid) {
+  Story s;
+  s.handshake().process(kServerPid, "frozen").send('C', 6).recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "application/stopped", "confirmed");
+  EXPECT_NE(s.verdict().summary.find("frozen"), std::string::npos);
+}
+
+TEST(Stopped, WithoutItsRecordTheLookAlikesRemain) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .waiting('S', "recv 64")
+      .socket('S', {.rq = 6, .pids = {kServerPid}})
+      .off("processes")
+      .off("signals")
+      .recv_timeout('C', 500)
+      .end();
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/stopped");
+}
+
+TEST(Stopped, ContinuedInTimeIsNoCause) {
+  Story s;
+  s.handshake()
+      .signal(SIGSTOP, kServerPid, 77)
+      .process(kServerPid, "stopped")
+      .send('C', 6)
+      .signal(SIGCONT, kServerPid, 77)
+      .recv('S', 6)
+      .process(kServerPid, "sleeping");
+  s.send('S', 5).recv('C', 5).close('C').wire("C>S FA").close('S').wire("S>C FA").wire("C>S A").end();
+  EXPECT_VERDICT(s, "none", "confirmed");
+}
+
+}  // namespace
+}  // namespace lab::verdict
