@@ -69,4 +69,43 @@ struct CheckArguments {
 };
 int check(const CheckArguments& arguments);
 
+struct NewArguments {
+  std::string name, from;
+};
+int make_new(const NewArguments& arguments);
+
+struct NoArguments {};
+int causes(const NoArguments&);
+int schema(const NoArguments&);
+
+struct ExplainArguments {
+  std::string what;  // an evidence file, "-" for standard input, or a cause
+  Telling telling;
+};
+int explain(const ExplainArguments& arguments);
+
+struct DiagnoseArguments {
+  std::string server, client;        // shell words
+  std::vector<std::string> command;  // behind "--": the client, as it is
+  std::string ruleset, save, timeout;
+  std::vector<std::string> limits, seccomp, sysctl;  // [ROLE.]NAME=VALUE, [ROLE.]CALL=ACTION, KEY=VALUE
+  unsigned port = 8080;
+  bool lenient = false, ipv4 = false, ipv6 = false;
+  Telling telling;
+  Machine machine;
+};
+int diagnose(const DiagnoseArguments& arguments);
+
+struct ShellArguments {
+  std::string name;
+  std::vector<std::string> command, set;
+  Machine machine;
+};
+int shell(const ShellArguments& arguments);
+
+struct DoctorArguments {
+  Format format = Format::text;
+};
+int doctor(const DoctorArguments& arguments);
+
 }  // namespace lab::commands

@@ -38,11 +38,6 @@ class Acts {
 
   void see(const evidence::StepDone& s, std::int64_t) {
     if (s.start_ns == 0 || s.outcome == "not reached") return;
-    if (s.role == "operator") {
-      rows_.push_back(
-          {.t_ns = s.start_ns, .kind = Row::Kind::note, .text = fmt::format("operator: {}: {}", s.step, s.outcome)});
-      return;
-    }
     auto side = flow_.socket(s.local, s.peer);
     if (side == Side::none && !(s.local.known() && s.peer.known())) side = flow_.task(s.pid, s.tid);
     const auto outcome = s.outcome == "stopped" ? std::string("still waiting at the end") : s.outcome;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "report/lines.hpp"
+#include "report/names.hpp"
 #include "report/rows.hpp"
 #include "report/sections.hpp"
 
@@ -37,6 +37,21 @@ std::optional<verdict::Connection> first_seen(const evidence::Timeline& timeline
   return std::nullopt;
 }
 
+// The operator's steps are told, and are no evidence: they come from the report, not from the timeline.
+std::vector<Row> operator_rows(const Report& report) {
+  std::vector<Row> rows;
+  for (const auto& actor : report.actors) {
+    if (actor.role != "operator") continue;
+    for (const auto& step : actor.steps) {
+      if (step.start_ns == 0 || step.step.starts_with("sleep") || step.step.starts_with("wait")) continue;
+      rows.push_back({.t_ns = report.zero_ns + step.start_ns,
+                      .kind = Row::Kind::note,
+                      .text = fmt::format("{}: {}: {}", actor_name(actor), step.step, step.outcome)});
+    }
+  }
+  return rows;
+}
+
 bool begins(const Row& row) { return row.text.ends_with(" ..."); }
 
 // A server waits in accept long before anybody comes: that tells nothing.
@@ -58,7 +73,8 @@ std::optional<verdict::Connection> pick(const Report& report) {
   return at == all.end() ? all.front() : *at;
 }
 
-Ladder climb(const evidence::Timeline& timeline, const verdict::Connection& connection, bool only_one) {
+Ladder climb(const evidence::Timeline& timeline, const verdict::Connection& connection, bool only_one,
+             std::vector<Row> notes) {
   const FlowFilter flow(timeline, connection, only_one);
   Ladder ladder{.client = evidence::to_string(connection.client),
                 .server = evidence::to_string(connection.server),
@@ -73,8 +89,9 @@ Ladder climb(const evidence::Timeline& timeline, const verdict::Connection& conn
   drop_the_wait_before(ladder.rows);
   if (ladder.rows.empty()) return ladder;
   auto changes = change_rows(timeline, ladder.rows.front().t_ns, ladder.rows.back().t_ns);
-  ladder.rows.insert(ladder.rows.end(), std::make_move_iterator(changes.begin()),
-                     std::make_move_iterator(changes.end()));
+  for (auto* more : {&notes, &changes}) {
+    ladder.rows.insert(ladder.rows.end(), std::make_move_iterator(more->begin()), std::make_move_iterator(more->end()));
+  }
   std::stable_sort(ladder.rows.begin(), ladder.rows.end(), in_time);
   return ladder;
 }
@@ -82,7 +99,7 @@ Ladder climb(const evidence::Timeline& timeline, const verdict::Connection& conn
 void write_ladder(std::ostream& out, const Report& report, const TextOptions& options) {
   const auto connection = pick(report);
   if (!connection) return;
-  auto ladder = climb(report.timeline, *connection, report.judgement.connections.size() < 2);
+  auto ladder = climb(report.timeline, *connection, report.judgement.connections.size() < 2, operator_rows(report));
   if (ladder.rows.empty()) return;
   fold(ladder, options.verbosity > 0 ? kMostRowsVerbose : kMostRows);
   out << '\n' << draw(ladder, options);

@@ -37,10 +37,9 @@ struct Ladder {
   std::vector<Row> rows;               // in order of time
 };
 
-// The connection to draw: the first with the run's cause, else the first. Nothing where there was none.
-std::optional<verdict::Connection> pick(const Report& report);
-
-Ladder climb(const evidence::Timeline& timeline, const verdict::Connection& connection, bool only_one);
+// `only_one`: there is no other connection. `notes`: rows from elsewhere, in any order.
+Ladder climb(const evidence::Timeline& timeline, const verdict::Connection& connection, bool only_one,
+             std::vector<Row> notes = {});
 void fold(Ladder& ladder, std::size_t most_rows);
 std::string draw(const Ladder& ladder, const TextOptions& options);
 

@@ -65,6 +65,7 @@ struct Report {
   std::string scenario, summary, path;
   Result result = Result::pass;
   std::string reason;  // of a skip, an error, a timeout
+  bool bare = false;   // nothing was expected (lab diagnose, lab explain): the first line is the verdict alone
   verdict::Judgement judgement;
   std::vector<ActorLine> actors;
   std::vector<ExpectationLine> expectations;
@@ -88,6 +89,8 @@ struct TextOptions {
 };
 
 void write_text(std::ostream& out, const Report& report, const TextOptions& options);
+// The connection that a ladder draws: the first with the run's cause, else the first. Nothing where there was none.
+std::optional<verdict::Connection> pick(const Report& report);
 // The report's first line alone: result, scenario and the verdict in one sentence.
 std::string headline(const Report& report, const TextOptions& options);
 

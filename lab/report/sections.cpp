@@ -133,6 +133,7 @@ void write_output(std::ostream& out, const Report& report, const TextOptions& op
 }
 
 void write_steps(std::ostream& out, const Report& report, const TextOptions& options) {
+  if (report.actors.empty()) return;
   title(out, options, "Steps (ms since the run's start)");
   for (const auto& actor : report.actors) {
     const auto end = ending_of(actor);

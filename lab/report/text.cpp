@@ -46,21 +46,34 @@ std::string what_happened(const Report& report) {
 
 std::string sentence(const Report& report) {
   const auto& run = report.judgement.run;
+  if (report.bare && judged(report)) {
+    const auto why = run.summary.empty() ? std::string() : ": " + run.summary;
+    return run.cause + why + (report.reason.empty() ? "" : fmt::format(" ({})", report.reason));
+  }
   if (!judged(report)) return report.reason.empty() ? what_happened(report) : report.reason;
   const auto verdict = fmt::format("{} ({}, {})", run.summary.empty() ? run.cause : run.summary, run.cause,
                                    verdict::name_of(run.status));
   return report.reason.empty() ? verdict : fmt::format("{}; {}", report.reason, verdict);
 }
 
+// "PASS firewall-drop:"; of a bare report its status, which is then what a reader wants first.
 std::string tag(const Report& report) {
+  if (report.bare && (report.result == Result::pass || report.result == Result::timeout)) {
+    return std::string(verdict::name_of(report.judgement.run.status));
+  }
   std::string name(name_of(report.result));
   std::transform(name.begin(), name.end(), name.begin(),
                  [](char c) { return c >= 'a' && c <= 'z' ? char(c - 32) : c; });
   return name;
 }
 
+std::string told(const Report& report) {
+  if (report.bare) return printable(sentence(report));
+  return fmt::format("{}: {}", printable(report.scenario), printable(sentence(report)));
+}
+
 void write_headline(std::ostream& out, const Report& report, const TextOptions& options) {
-  const auto plain = fmt::format("{} {}: {}", tag(report), printable(report.scenario), printable(sentence(report)));
+  const auto plain = fmt::format("{} {}", tag(report), told(report));
   const auto lines = wrap(plain, options.width);
   const auto first = tag(report).size();
   out << paint(options, paint_of(report.result), lines[0].substr(0, first))
@@ -71,8 +84,7 @@ void write_headline(std::ostream& out, const Report& report, const TextOptions& 
 }  // namespace
 
 std::string headline(const Report& report, const TextOptions& options) {
-  return fmt::format("{} {}: {}", paint(options, paint_of(report.result), tag(report)), printable(report.scenario),
-                     printable(sentence(report)));
+  return fmt::format("{} {}", paint(options, paint_of(report.result), tag(report)), told(report));
 }
 
 void write_text(std::ostream& out, const Report& report, const TextOptions& options) {
@@ -88,7 +100,9 @@ void write_text(std::ostream& out, const Report& report, const TextOptions& opti
   write_rules(out, report, options);
   write_faults(out, report, options);
   write_distribution(out, report, options);
-  if (options.verbosity > 0 || (report.result != Result::pass && report.result != Result::skipped)) {
+  // A bare report's reader has seen it already.
+  const bool failed = report.result != Result::pass && report.result != Result::skipped;
+  if (!report.bare && (options.verbosity > 0 || failed)) {
     write_output(out, report, options);
   }
   if (options.verbosity > 0) {

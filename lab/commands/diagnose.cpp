@@ -1,0 +1,130 @@
+// lab diagnose: the user's own programs in a sandbox, and why their connection ended.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "commands/catalogue.hpp"
+#include "commands/commands.hpp"
+#include "commands/foreign.hpp"
+#include "commands/improvised.hpp"
+#include "commands/newfile.hpp"
+#include "commands/output.hpp"
+#include "commands/signals.hpp"
+#include "commands/teller.hpp"
+#include "report/lines.hpp"
+#include "report/names.hpp"
+#include "run/run.hpp"
+#include "system/file.hpp"
+
+namespace lab::commands {
+namespace {
+
+using report::Report;
+using report::Result;
+
+// Names that the sandbox lacks are told; a ruleset that can't be loaded for them needs --lenient.
+std::string ruleset_text(const DiagnoseArguments& arguments) {
+  if (arguments.ruleset.empty()) return {};
+  const auto text = sys::read_file(arguments.ruleset);
+  const auto foreign = foreign_names(text);
+  bool fatal = false;
+  for (const auto& name : foreign) {
+    fatal = fatal || name.fatal;
+    fmt::print(stderr, "{}:{}: interface '{}' is not in the sandbox{}\n", arguments.ruleset, name.line, name.name,
+               arguments.lenient ? ": matched to lo"
+               : name.fatal      ? ""
+                                 : ": this never matches");
+  }
+  if (!arguments.lenient) {
+    if (fatal)
+      throw UsageError(fmt::format("{} can't be loaded here", arguments.ruleset),
+                       "--lenient matches its interfaces to the sandbox's");
+    return text;
+  }
+  auto adapted = match_to_sandbox(text);
+  if (adapted.hidden > 0) {
+    fmt::print(stderr, "{}: {} accepted what comes by lo, and now matches nothing: all traffic here is on lo\n",
+               arguments.ruleset, adapted.hidden == 1 ? "1 rule" : fmt::format("{} rules", adapted.hidden));
+  }
+  return std::move(adapted.text);
+}
+
+// The text is the lab's own: a mistake in it is the command line's, and its place would tell nothing.
+scenario::Scenario read(const DiagnoseArguments& arguments, const std::string& text) {
+  auto read =
+      scenario::parse_scenario(text, std::filesystem::current_path() / "diagnose.toml", catalogue().rule_path());
+  if (!read.ok()) {
+    const auto& first = read.mistakes.front();
+    for (std::size_t i = 1; i < read.mistakes.size(); ++i) fmt::print(stderr, "lab: {}\n", read.mistakes[i].message);
+    throw UsageError(first.message, first.hint);
+  }
+  auto& scenario = read.value;
+  scenario.path.clear();
+  if (!arguments.ruleset.empty()) {
+    scenario.firewall.ruleset_file = arguments.ruleset;
+    scenario.firewall.ruleset_line = 1;
+  }
+  return std::move(scenario);
+}
+
+Report run_it(const std::vector<scenario::Scenario>& one, const DiagnoseArguments& arguments) {
+  Report report;
+  const run::Batch batch{.scenarios = &one,
+                         .done =
+                             [&](std::size_t, Report&& landed) {
+                               report = std::move(landed);
+                               return true;
+                             },
+                         .progress = {}};
+  const run::Options options{.rootless = arguments.machine.rootless,
+                             .without = arguments.machine.without,
+                             .keep_frames = !arguments.telling.pcap.empty(),
+                             .command = arguments.machine.command};
+  catch_interrupts();
+  run::run_many(batch, options, interrupted());
+  report.bare = true;
+  // What never fired is told; it is the programs that were asked about, not the faults.
+  if (report.result == Result::fault_not_fired || report.result == Result::fail) report.result = Result::pass;
+  return report;
+}
+
+void write_outputs(std::ostream& out, const Report& report) {
+  for (const auto& actor : report.actors) {
+    std::string_view text = actor.output;
+    while (!text.empty()) {
+      const auto line = text.substr(0, text.find('\n'));
+      text.remove_prefix(std::min(text.size(), line.size() + 1));
+      out << fmt::format("{} {}\n", report::actor_name(actor), report::printable(line));
+    }
+  }
+}
+
+void save(const DiagnoseArguments& arguments, const std::string& text, const Report& report) {
+  if (arguments.save.empty()) return;
+  const auto file = place_for(arguments.save);
+  write_new(file, text + expectations_of(report));
+  fmt::print(stderr, "wrote {}; try: lab run {}\n", file.string(), file.string());
+}
+
+}  // namespace
+
+int diagnose(const DiagnoseArguments& arguments) {
+  const auto text = improvise(arguments, ruleset_text(arguments));
+  const std::vector<scenario::Scenario> one{read(arguments, text)};
+  Teller teller(arguments.telling, 1);
+  const auto report = run_it(one, arguments);
+  if (interrupt_signal()) return 128 + interrupt_signal();
+  if (arguments.telling.format == Format::text && !arguments.telling.tap && arguments.telling.verbosity >= 0) {
+    auto output = Output::standard();
+    write_outputs(output.stream(), report);
+    output.finish();
+  }
+  teller.tell(report);
+  teller.finish();
+  save(arguments, text, report);
+  return teller.status();
+}
+
+}  // namespace lab::commands

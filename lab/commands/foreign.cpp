@@ -1,0 +1,134 @@
+#include "commands/foreign.hpp"
+
+#include <algorithm>
+
+namespace lab::commands {
+namespace {
+
+constexpr std::string_view kLink = "lo", kNowhere = "lab-none";
+
+// A word of a ruleset that can be an interface's name, and where it stands.
+struct Use {
+  std::size_t keyword = 0;         // "iif", …
+  std::size_t begin = 0, end = 0;  // the name, without quotes
+  bool fatal = false;
+  std::uint32_t line = 0;
+};
+
+bool is_word(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+         c == '.' || c == '*' || c == '@' || c == '$';
+}
+
+// Just enough of nft's lexer: words, strings, comments.
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+
+  std::vector<Use> uses() {
+    while (skip()) {
+      const auto word = next();
+      keyword_ = begin_;
+      // iif and oif are resolved to an index when a rule is loaded, devices of a chain or flowtable likewise; the
+      // names of iifname and oifname are only compared.
+      const bool index = word == "iif" || word == "oif" || word == "device" || word == "devices";
+      if (index || word == "iifname" || word == "oifname") names(index);
+    }
+    return std::move(uses_);
+  }
+
+ private:
+  bool skip() {
+    for (; at_ < text_.size(); ++at_) {
+      const char c = text_[at_];
+      if (c == '\n') ++line_;
+      if (c == '#') {
+        at_ = std::min(text_.find('\n', at_), text_.size()) - 1;
+      } else if (is_word(c) || c == '"' || c == '{' || c == '}' || c == ',' || c == '!' || c == '=' || c == ':') {
+        return true;
+      }
+    }
+    return false;
+  }
+  std::string_view next() {
+    begin_ = at_;
+    if (text_[at_] == '"') {
+      const auto close = std::min(text_.find('"', at_ + 1), text_.size());
+      at_ = std::min(close + 1, text_.size());
+      ++begin_;
+      return text_.substr(begin_, close - begin_);
+    }
+    if (!is_word(text_[at_])) return text_.substr(at_++, 1);
+    while (at_ < text_.size() && is_word(text_[at_])) ++at_;
+    return text_.substr(begin_, at_ - begin_);
+  }
+  void names(bool fatal) {
+    bool set = false;
+    while (skip()) {
+      const auto word = next();
+      if (word == "!" || word == "=" || word == "==" || word == "," || word == "vmap") continue;
+      if (word == "{") {
+        set = true;
+        continue;
+      }
+      if (word == "}") return;
+      if (word == ":") {  // of a map: what the name leads to
+        while (skip() && text_[at_] != ',' && text_[at_] != '}') next();
+        continue;
+      }
+      // "@set" and "$variable" hold names that are not here; "." begins a concatenation.
+      if (word.find_first_of("@$") == word.npos && word != ".") {
+        uses_.push_back({keyword_, begin_, begin_ + word.size(), fatal, line_});
+      }
+      if (!set) return;
+    }
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0, begin_ = 0, keyword_ = 0;
+  std::uint32_t line_ = 1;
+  std::vector<Use> uses_;
+};
+
+// "lo" and what a wildcard makes of it.
+bool here(std::string_view name) {
+  return name == kLink || name == "*" || (name.ends_with("*") && kLink.starts_with(name.substr(0, name.size() - 1)));
+}
+
+std::string_view line_at(std::string_view text, std::size_t at) {
+  const auto begin = text.rfind('\n', at);
+  const auto from = begin == text.npos ? 0 : begin + 1;
+  return text.substr(from, text.find('\n', at) - from);
+}
+
+}  // namespace
+
+std::vector<ForeignName> foreign_names(std::string_view ruleset) {
+  std::vector<ForeignName> names;
+  for (const auto& use : Scanner(ruleset).uses()) {
+    const auto name = ruleset.substr(use.begin, use.end - use.begin);
+    if (!here(name)) names.push_back({std::string(name), use.line, use.fatal});
+  }
+  return names;
+}
+
+Adapted match_to_sandbox(std::string_view ruleset) {
+  Adapted adapted{std::string(ruleset), 0};
+  const auto uses = Scanner(ruleset).uses();
+  const auto name = [&](const Use& use) { return ruleset.substr(use.begin, use.end - use.begin); };
+  if (std::all_of(uses.begin(), uses.end(), [&](const Use& use) { return here(name(use)); })) return adapted;
+  // From the end, so that places before stay what they are.
+  for (auto use = uses.rbegin(); use != uses.rend(); ++use) {
+    const bool accepts = line_at(ruleset, use->begin).find("accept") != std::string_view::npos;
+    if (here(name(*use)) && !accepts) continue;
+    const bool hides = here(name(*use));
+    adapted.text.replace(use->begin, use->end - use->begin, hides ? kNowhere : kLink);
+    adapted.hidden += hides ? 1 : 0;
+    // A name that no interface has can't be resolved to an index, only compared.
+    const auto keyword = ruleset.substr(use->keyword, 4);
+    if (hides && (keyword == "iif " || keyword == "oif ")) adapted.text.insert(use->keyword + 3, "name");
+  }
+  return adapted;
+}
+
+}  // namespace lab::commands
