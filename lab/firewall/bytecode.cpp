@@ -67,7 +67,7 @@ class Emitter {
   void operator()(const nft::Address& a) {
     family(a.address.family);
     load(address_field(a.address.family, a.side));
-    compare(NFT_CMP_EQ, a.address.bytes.data(), a.address.bytes.size());
+    compare(NFT_CMP_EQ, a.address.bytes.data(), a.address.size());
   }
   void operator()(const nft::Port& p) {
     protocol(IPPROTO_TCP);

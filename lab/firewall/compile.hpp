@@ -17,38 +17,31 @@
 // Nothing is kept in packet or conntrack marks: those are the user's.
 #pragma once
 
-#include <set>
 #include <string>
 #include <vector>
 
 #include "firewall/compiler.hpp"
+#include "firewall/helpers.hpp"
 #include "firewall/statement.hpp"
 
 namespace lab::firewall {
 
 class Compiler {
  public:
-  Compiler(Flow flow, bool trace);
+  Compiler(const Flow& flow, bool trace) : way_(flow), trace_(trace) {}
 
   // What is in the kernel already, when it isn't this compiler's own work.
-  void know_chain(const std::string& name) { chains_.insert(name); }
-  void know_set(const std::string& name);
+  void know_chain(const std::string& name) { there_.chains.insert(name); }
+  void know_set(const std::string& name) { there_.know_set(name); }
 
-  // The rules' lines, with the chains and sets that are not there yet. Throws LabError for what refuse() would have
-  // named.
+  // The rules' lines, with the chains and sets that are not there yet. The rules are such that refuse() has none of
+  // them.
   Program compile(const std::vector<scenario::Rule>& rules);
 
  private:
-  friend struct RuleCompiler;
-  std::string numbered(const char* kind);
-
-  Flow flow_;
+  Way way_;
   bool trace_;
-  std::set<std::string> chains_, sets_;
-  unsigned next_ = 1;  // number of the next age- or excess- set
+  Inventory there_;
 };
-
-// Towards the server or the client, or either, by ports and, where that is no loopback address, the server's address.
-std::vector<Statement> direction_of(scenario::Direction direction, const Flow& flow);
 
 }  // namespace lab::firewall

@@ -44,12 +44,12 @@ struct Key {
     put(&big, sizeof big);
   }
   void end(const std::optional<IpAddress>& address, std::uint16_t number) {
-    if (address) put(address->bytes.data(), address->bytes.size());
+    if (address) put(address->bytes.data(), address->size());
     port(number);
   }
   void any(const std::optional<IpAddress>& address, bool last, std::uint16_t highest) {
     if (address) {
-      const std::vector<std::uint8_t> limit(address->bytes.size(), last ? 0xff : 0);
+      const std::vector<std::uint8_t> limit(address->size(), last ? 0xff : 0);
       put(limit.data(), limit.size());
     }
     port(last ? highest : 0);
@@ -83,7 +83,7 @@ SetObject anonymous(const Line& line, std::uint32_t set_id) {
   std::vector<std::uint8_t> fields{2, 2};
   std::uint32_t type = kPorts, length = 8;
   if (address) {
-    const auto size = static_cast<std::uint8_t>(address->bytes.size());
+    const auto size = static_cast<std::uint8_t>(address->size());
     const std::uint32_t ip = address->family == Family::ipv4 ? kIpv4 : kIpv6;
     fields = {size, 2, size, 2};
     type = ((ip << 6 | kService) << 6 | ip) << 6 | kService;

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "firewall/ip_address.hpp"
 #include "scenario/types.hpp"
 
 namespace lab::firewall {
@@ -17,12 +18,6 @@ using Operator = scenario::Comparison::Op;
 using scenario::Family;
 
 enum class Side { source, target };
-
-struct IpAddress {
-  Family family = Family::ipv4;
-  std::string text;  // as inet_ntop(3) prints it
-  std::vector<std::uint8_t> bytes;
-};
 
 namespace nft {
 

@@ -19,7 +19,7 @@ const char* key(bool reversed) { return reversed ? "tcp dport . tcp sport" : "tc
 
 std::string print(const nft::Address& a) {
   return fmt::format("{} {} {}", family_name(a.address.family), a.side == Side::target ? "daddr" : "saddr",
-                     a.address.text);
+                     a.address.text());
 }
 
 std::string print(const nft::Port& p) {
@@ -33,7 +33,7 @@ std::string print(const nft::Either& e) {
   const auto any = e.address->family == Family::ipv4 ? "0.0.0.0/0" : "::/0";
   return fmt::format(
       "{0} saddr . tcp sport . {0} daddr . tcp dport {{ {1} . {2} . {3} . 0-65535, {3} . 0-65535 . {1} . {2} }}", ip,
-      e.address->text, e.port, any);
+      e.address->text(), e.port, any);
 }
 
 std::string print(const nft::Flags& f) {

@@ -64,7 +64,7 @@ void in_namespace(const std::function<void()>& body) {
 }
 
 std::string output_of(const std::string& command) {
-  FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
+  FILE* pipe = ::popen(("(" + command + "\n) 2>&1").c_str(), "r");
   if (!pipe) throw sys::KernelError(errno, command);
   std::string text;
   std::array<char, 65536> room;
