@@ -134,6 +134,7 @@ class Board {
   void signal(const std::string& name);
   void wait(const std::string& name);  // until it was signalled; passes at once when it was
   bool is_set(const std::string& name) const;
+  void clear();  // nothing is set any more; while nobody waits
 
  private:
   struct State;

@@ -67,6 +67,10 @@ void Board::wait(const std::string& name) {
   while (!entry.set.load(std::memory_order_acquire)) futex_wait(entry.set, 0, Whose::steps);
 }
 
+void Board::clear() {
+  for (auto& entry : state_->entries.all()) entry.set.store(0);
+}
+
 bool Board::is_set(const std::string& name) const {
   const Entry* entry = state_->find(name);
   return entry && entry->set.load(std::memory_order_acquire);

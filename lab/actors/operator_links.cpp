@@ -96,12 +96,13 @@ bool is_local(sys::Netlink& netlink, const Prefix& destination, const std::strin
   return local;
 }
 
-void put_route(sys::Message& message, const Prefix& destination, std::uint8_t type, std::uint8_t table) {
+void put_route(sys::Message& message, const Prefix& destination, std::uint8_t type, std::uint8_t table,
+               std::uint8_t protocol) {
   auto& fixed = message.fixed<rtmsg>();
   fixed.rtm_family = static_cast<std::uint8_t>(destination.family);
   fixed.rtm_dst_len = static_cast<std::uint8_t>(destination.length);
   fixed.rtm_table = table;
-  fixed.rtm_protocol = RTPROT_STATIC;
+  fixed.rtm_protocol = protocol;
   fixed.rtm_type = type;
   mnl_attr_put(message.header(), RTA_DST, destination.size(), destination.bytes);
 }
@@ -109,7 +110,7 @@ void put_route(sys::Message& message, const Prefix& destination, std::uint8_t ty
 // An IPv6 route of ours gets metric 1024 and would lose against the address's own of metric 0.
 void remove_local_route(sys::Netlink& netlink, const Prefix& destination, const std::string& text) {
   sys::Message message(RTM_DELROUTE);
-  put_route(message, destination, RTN_LOCAL, RT_TABLE_LOCAL);
+  put_route(message, destination, RTN_LOCAL, RT_TABLE_LOCAL, RTPROT_UNSPEC);
   netlink.request(message, "local route to " + text);
 }
 
@@ -175,7 +176,7 @@ void add_dead_route(const std::string& kind, const std::string& text) {
   if (local && destination.family == AF_INET6) remove_local_route(netlink, destination, text);
   // Without NLM_F_EXCL and NLM_F_APPEND: in front of a route with the same prefix (net/ipv4/fib_trie.c).
   sys::Message message(RTM_NEWROUTE, NLM_F_CREATE);
-  put_route(message, destination, type_of_route(kind), local ? RT_TABLE_LOCAL : RT_TABLE_MAIN);
+  put_route(message, destination, type_of_route(kind), local ? RT_TABLE_LOCAL : RT_TABLE_MAIN, RTPROT_STATIC);
   netlink.request(message, kind + " " + text);
 }
 

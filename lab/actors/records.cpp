@@ -103,6 +103,7 @@ std::vector<Tally> Records::tallies() const {
       const auto& slot = counts(index)[i];
       const auto key = slot.key.load();
       if (!key) break;
+      if (!slot.times.load()) continue;
       StepRecord like;
       like.outcome = static_cast<std::uint8_t>(key >> 16);
       like.error = static_cast<std::int32_t>(key & 0xffff);

@@ -1,5 +1,5 @@
-// These tests act in namespaces of their own: a network with loopback up and nothing else, and a tree of processes, so
-// that no signal sent by mistake can reach beyond the test.
+// These tests act in namespaces of their own: for each test a network with loopback up and nothing else, and one tree
+// of processes, so that no signal sent by mistake can reach beyond the test.
 #include <gtest/gtest.h>
 #include <net/if.h>
 #include <sched.h>
@@ -19,21 +19,44 @@
 #include "system/descriptor.hpp"
 #include "system/error.hpp"
 #include "system/file.hpp"
+#include "troupe.hpp"
 
 namespace {
 
+// Limits on processes never bite for root on the outside, whatever it is called inside.
+void become_nobody() {
+  constexpr unsigned kNobody = 65534;
+  lab::sys::check(::setresgid(kNobody, kNobody, kNobody), "setresgid");
+  lab::sys::check(::setresuid(kNobody, kNobody, kNobody), "setresuid");
+  lab::sys::check(::prctl(PR_SET_DUMPABLE, 1), "dumpable");  // or /proc/self stays root's
+}
+
 void enter_own_namespaces() {
+  if (::getuid() == 0) become_nobody();
   const auto uid = std::to_string(::getuid()), gid = std::to_string(::getgid());
-  lab::sys::check(::unshare(CLONE_NEWUSER | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS), "unshare");
+  lab::sys::check(::unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS), "unshare");
   lab::sys::write_file("/proc/self/setgroups", "deny");
   lab::sys::write_file("/proc/self/uid_map", uid + " " + uid + " 1");
   lab::sys::write_file("/proc/self/gid_map", gid + " " + gid + " 1");
+}
+
+}  // namespace
+
+void lab::test::enter_fresh_network() {
+  lab::sys::check(::unshare(CLONE_NEWNET), "unshare the network");
   const lab::sys::Descriptor any(lab::sys::check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
   ifreq link{};
   std::strcpy(link.ifr_name, "lo");
   link.ifr_flags = IFF_UP | IFF_RUNNING;
   lab::sys::check(::ioctl(any.get(), SIOCSIFFLAGS, &link), "lo up");
 }
+
+namespace {
+
+// What one test does to its links, routes and policies is gone for the next.
+class FreshNetwork : public testing::EmptyTestEventListener {
+  void OnTestStart(const testing::TestInfo&) override { lab::test::enter_fresh_network(); }
+};
 
 // The tests are the namespace's init: whatever they leave behind dies with them. Only the first process of a pid
 // namespace may be in it, so this one stays outside and hands on the exit status.
@@ -55,9 +78,12 @@ int run_inside(int (*tests)()) {
 int main(int argc, char** argv) {
   const bool lists = argc > 1 && std::string(argv[1]).starts_with("--gtest_list_tests");
   testing::InitGoogleTest(&argc, argv);
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
+  rlimit core{};
+  ::getrlimit(RLIMIT_CORE, &core);
+  core.rlim_cur = 0;
+  ::setrlimit(RLIMIT_CORE, &core);
   if (lists) return RUN_ALL_TESTS();
   enter_own_namespaces();
+  testing::UnitTest::GetInstance()->listeners().Append(new FreshNetwork);
   return run_inside([] { return RUN_ALL_TESTS(); });
 }

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "sandbox/confine.hpp"
+#include "sandbox/seccomp.hpp"
 #include "scenario/reader.hpp"
 #include "system/descriptor.hpp"
 #include "system/error.hpp"
@@ -70,8 +72,16 @@ scenario::Actor program(Role role, const std::vector<std::string>& words) {
   return actor;
 }
 
+void confined(const scenario::Actor& actor, std::uint32_t, int keep_fd) {
+  sandbox::confine(
+      {.limits = &actor.limits, .program = !actor.run.empty(), .identity = {.uid = ::getuid(), .gid = ::getgid()}},
+      keep_fd);
+  if (actor.seccomp) (void)sandbox::load(sandbox::compile(*actor.seccomp, !actor.run.empty()));
+}
+
 Troupe::Troupe(std::vector<scenario::Actor> all, actors::Context context) : what_(std::move(all)) {
   child_signals();
+  actors::Board::shared().clear();
   for (const auto& actor : what_) members_.push_back(std::make_unique<actors::Actor>(actor, context));
   pids_.resize(what_.size());
 }
@@ -88,7 +98,10 @@ void Troupe::only_standard_descriptors(const scenario::Actor&, std::uint32_t, in
   sys::close_descriptors_except({keep_fd});
 }
 
-void Troupe::start(std::size_t i) { pids_[i] = members_[i]->start(prepare); }
+void Troupe::start(std::size_t i) {
+  pids_[i] = members_[i]->start(prepare);
+  if (started) started(what_[i], pids_[i]);
+}
 
 void Troupe::play(std::chrono::milliseconds grace) {
   const auto deadline = Clock::now() + kPatience;
@@ -118,6 +131,7 @@ void Troupe::play(std::chrono::milliseconds grace) {
     }
   }
   pump(Clock::now());
+  for (const auto& member : members_) EXPECT_TRUE(may_fail || member->failure().empty()) << member->failure();
 }
 
 bool Troupe::clients_ended() const {

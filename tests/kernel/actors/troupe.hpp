@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,12 +22,20 @@ scenario::Actor server(const std::vector<std::string>& steps, std::uint16_t port
 scenario::Actor client(const std::vector<std::string>& steps);
 scenario::Actor program(Role role, const std::vector<std::string>& words);
 
+// A network namespace with loopback up and nothing else, for the calling thread; every test starts in one.
+void enter_fresh_network();
+
+// As run/ prepares its actors: limits, no capability, filters.
+void confined(const scenario::Actor& actor, std::uint32_t instance, int keep_fd);
+
 class Troupe {
  public:
   explicit Troupe(std::vector<scenario::Actor> actors, actors::Context context = {{"127.0.0.1", 8080}, ""});
   ~Troupe();
 
   actors::Prepare prepare = only_standard_descriptors;
+  std::function<void(const scenario::Actor& who, const std::vector<pid_t>& pids)> started;
+  bool may_fail = false;  // a child's failure is what the test is about
   // Starts who listens, then the others, and ends with the clients (without one: with everybody). Whoever is left after
   // that gets until `grace` is over to end, then SIGKILL.
   void play(std::chrono::milliseconds grace = std::chrono::milliseconds(200));
