@@ -1,5 +1,7 @@
 // Rules, drop reasons, conntrack: what took a hand in a flow between its two ends.
 #include <algorithm>
+#include <sstream>
+#include <utility>
 
 #include "verdict/ledger.hpp"
 
@@ -14,13 +16,15 @@ RuleKey key_of(const evidence::RuleState& rule) {
 // "tcp dport set 9", "tcp option maxseg size set 100", "@th,16,16 set 9": a write into the segment. Marks, meta and ct
 // values are the kernel's own notes.
 bool rewrites(const std::string& text) {
-  const auto at = text.find(" set ");
-  if (at == std::string::npos) return text.find("reset tcp option") != std::string::npos;
-  for (const auto* own : {"mark set", "meta ", "ct "})
-    if (const auto found = text.rfind(own, at); found != std::string::npos && text.find(" set ", found) == at)
-      return false;
-  return text.find("tcp ") != std::string::npos || text.find("ip ") != std::string::npos ||
-         text.find("ip6 ") != std::string::npos || text.find('@') != std::string::npos;
+  if (text.find("reset tcp option") != std::string::npos) return true;
+  std::istringstream words(text);
+  std::string before, last, word;
+  while (words >> word) {
+    const bool note = last == "mark" || before == "meta" || before == "ct";
+    if (word == "set" && !last.empty() && !note) return true;
+    before = std::exchange(last, word);
+  }
+  return false;
 }
 
 bool has(const std::string& flags, char flag) { return flags.find(flag) != std::string::npos; }

@@ -12,6 +12,7 @@ namespace ev = evidence;
 namespace {
 
 constexpr std::uint32_t kIsn[2] = {100'000, 900'000};
+constexpr std::uint16_t kFirstPort = 45000;
 const char* const kSources[] = {"wire",   "nft-trace", "changes",  "counters", "conntrack", "sockets", "processes",
                                 "kernel", "signals",   "syscalls", "filters",  "limits",    "actors",  "system"};
 
@@ -119,9 +120,11 @@ ev::Segment Story::parse(const std::string& text, bool count) {
         end = static_cast<std::uint32_t>(std::stoul(word.substr(colon + 1)));
     }
   }
-  s.seq = kIsn[from] + seq;
+  // Each connection has first numbers of its own.
+  const auto isn = [&](int whose) { return kIsn[whose] + 10'000'000U * (address(client_).port - kFirstPort); };
+  s.seq = isn(from) + seq;
   s.length = end - seq;
-  if (flags.find('A') != std::string::npos) s.ack = kIsn[1 - from] + ack;
+  if (flags.find('A') != std::string::npos) s.ack = isn(1 - from) + ack;
   end += (flags.find('S') != std::string::npos) + (flags.find('F') != std::string::npos);
   if (count && flags.find('R') == std::string::npos) ends.next[from] = std::max(ends.next[from], end);
   return s;

@@ -1,0 +1,342 @@
+// Limits, filters, and what looks like them.
+#include <cerrno>
+#include <csignal>
+
+#include "unit/verdict/story.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using Acts = Story::Acts;
+
+// accept fails, the server gives up and ends: its un-accepted connection is reset.
+Story accept_fails(int error, bool filtered) {
+  Story s;
+  s.connected().send('C', 12);
+  if (filtered) s.filter(kServerPid, "accept4", "errno", error);
+  s.act('S', "accept", {.error = error});
+  if (!filtered) s.limit(kServerPid, "nofile", 16, 16);
+  s.built('S', "TCP_STATE", "CLOSE")
+      .wire("S>C RA")
+      .exits(kServerPid, 0)
+      .recv_fails('C', ECONNRESET)
+      .counter("TcpOutRsts", 1);
+  return s;
+}
+
+TEST(Descriptors, Typical) {
+  auto s = accept_fails(EMFILE, false).end();
+  EXPECT_VERDICT(s, "limits/descriptors", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.name, "nofile");
+  EXPECT_EQ(s.judge().connections[0].by, "server");
+}
+
+TEST(Descriptors, LookAlikeAFilterSaysTheSame) {
+  auto s = accept_fails(EMFILE, true).end();
+  EXPECT_VERDICT(s, "seccomp/errno", "confirmed");
+  s.drop_source("filters");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "seccomp/errno");
+}
+
+TEST(Descriptors, AHangWhileTheServerSpins) {
+  Story s(Acts::calls);
+  s.connected()
+      .send('C', 12)
+      .act('S', "accept", {.error = EMFILE})
+      .act('S', "accept", {.error = EMFILE})
+      .limit(kServerPid, "nofile", 16, 16);
+  s.socket('S', {.rq = 12, .inode = 0}).recv_timeout('C', 500).close('C').wire("C>S FA").wire("S>C A").end();
+  EXPECT_VERDICT(s, "limits/descriptors", "confirmed");
+}
+
+TEST(Descriptors, WithEventsMissing) {
+  for (const auto* source : {"wire", "sockets", "limits", "filters", "actors", "kernel", "counters"}) {
+    auto s = accept_fails(EMFILE, false).end();
+    s.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "limits/descriptors");
+  }
+}
+
+TEST(Descriptors, MadeGoodByTheSameThreadIsNoCause) {
+  Story s;
+  s.connected()
+      .act('S', "accept", {.error = EMFILE})
+      .act('S', "accept")
+      .exchange()
+      .close('C')
+      .wire("C>S FA")
+      .wire("S>C A")
+      .close('S')
+      .wire("S>C FA")
+      .end();
+  EXPECT_VERDICT(s, "none", "confirmed");
+}
+
+TEST(Processes, Typical) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .act('S', "spawn-threads 8", {.error = EAGAIN})
+      .limit(kServerPid, "nproc", 4, 4);
+  s.close('S').wire("S>C FA").recv_eof('C').end();
+  EXPECT_VERDICT(s, "limits/processes", "confirmed");
+}
+
+TEST(Processes, LookAlikeIgnoredAndAnswered) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .act('S', "spawn-threads 8", {.error = EAGAIN})
+      .send('S', 5)
+      .recv('C', 5)
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 7:13")
+      .wire("S>C A");
+  s.close('S').wire("S>C FA").recv_eof('C').end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+}
+
+TEST(Memory, AllocationFailsAndItAborts) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .act('S', "allocate 1GiB", {.error = ENOMEM})
+      .limit(kServerPid, "as", 64 << 20, 63 << 20);
+  s.wire("S>C FA").killed(kServerPid, SIGABRT).recv_eof('C').end();
+  EXPECT_VERDICT(s, "limits/memory", "confirmed");
+}
+
+TEST(Memory, WithEventsMissing) {
+  for (const auto* source : {"wire", "limits", "filters", "actors", "signals"}) {
+    Story s;
+    s.handshake()
+        .send('C', 6)
+        .recv('S', 6)
+        .act('S', "allocate 1GiB", {.error = ENOMEM})
+        .limit(kServerPid, "as", 64 << 20, 63 << 20);
+    s.wire("S>C FA").killed(kServerPid, SIGABRT).recv_eof('C').end().drop_source(source);
+    // The crash is what can be seen when the calls can't.
+    if (std::string(source) != "actors") EXPECT_NOT_WRONGLY_CONFIRMED(s, "limits/memory");
+  }
+}
+
+TEST(FileSize, BySignal) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .signal(SIGXFSZ, kServerPid, 0, true)
+      .wire("S>C FA")
+      .killed(kServerPid, SIGXFSZ)
+      .recv_eof('C')
+      .end();
+  EXPECT_VERDICT(s, "limits/file-size", "confirmed");
+}
+
+TEST(FileSize, ByError) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .act('S', "write-file 4KiB", {.error = EFBIG})
+      .limit(kServerPid, "fsize", 1024, 1024)
+      .close('S')
+      .wire("S>C FA")
+      .recv_eof('C')
+      .end();
+  EXPECT_VERDICT(s, "limits/file-size", "confirmed");
+}
+
+TEST(CpuTime, BySignalAndByItsHardEnd) {
+  for (const int signal : {SIGXCPU, SIGKILL}) {
+    Story s;
+    s.handshake()
+        .send('C', 6)
+        .recv('S', 6)
+        .limit(kServerPid, "cpu", 1, 1, signal == SIGKILL)
+        .wire("S>C FA")
+        .killed(kServerPid, signal)
+        .recv_eof('C')
+        .end();
+    EXPECT_VERDICT(s, "limits/cpu-time", "confirmed");
+  }
+}
+
+TEST(CpuTime, LookAlikeSentFromOutside) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .signal(SIGXCPU, kServerPid, 77)
+      .wire("S>C FA")
+      .killed(kServerPid, SIGXCPU)
+      .recv_eof('C')
+      .end();
+  EXPECT_VERDICT(s, "application/killed", "confirmed");
+}
+
+Story overflow() {
+  Story s;
+  s.connected()
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7")
+      .dropped("C>S PA 1:7", "TCP_LISTEN_OVERFLOW")
+      .wait(200)
+      .wire("C>S PA 1:7")
+      .wire("S>C SA 0");
+  s.socket('S', {.state = "SYN_RECV", .inode = 0})
+      .listener("127.0.0.1:8080", 2, 1)
+      .recv_timeout('C', 500)
+      .counter("TcpExtListenOverflows", 2);
+  return s;
+}
+
+TEST(AcceptQueue, AfterTheHandshake) {
+  auto s = overflow().end();
+  EXPECT_VERDICT(s, "limits/accept-queue", "confirmed");
+}
+
+TEST(AcceptQueue, WithEventsMissing) {
+  for (const auto* source : {"wire", "sockets", "kernel", "counters", "actors"}) {
+    auto s = overflow().end();
+    s.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "limits/accept-queue");
+  }
+}
+
+TEST(AcceptQueue, LookAlikeItWaitsInAQueueThatHadRoom) {
+  Story s;
+  s.waiting('S', "sleep 5s")
+      .connected()
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7")
+      .wire("S>C A")
+      .socket('S', {.rq = 6, .inode = 0});
+  s.listener("127.0.0.1:8080", 1, 16)
+      .process(kServerPid, "sleeping")
+      .recv_timeout('C', 500)
+      .counter("TcpExtListenOverflows", 3)
+      .end();
+  EXPECT_VERDICT(s, "application/not-accepting", "confirmed");
+}
+
+TEST(ReceiveBuffer, Typical) {
+  Story s;
+  s.handshake()
+      .waiting('S', "recv-exactly 4096")
+      .act('C', "send 4096", {.bytes = 4096})
+      .wire("C>S PA 1:1001")
+      .dropped("C>S PA 1:1001", "SOCKET_RCVBUFF");
+  s.wait(210)
+      .wire("C>S PA 1:1001")
+      .dropped("C>S PA 1:1001", "SOCKET_RCVBUFF")
+      .socket('S', {.pids = {kServerPid}, .options = "rcvbuf=1"})
+      .recv_timeout('C', 500);
+  s.counter("TcpExtTCPRcvQDrop", 2).end();
+  EXPECT_VERDICT(s, "limits/receive-buffer", "confirmed");
+}
+
+TEST(ReceiveBuffer, LookAlikeNotReading) {
+  Story s;
+  s.handshake()
+      .act('C', "send 4096", {.bytes = 4096})
+      .wire("C>S PA 1:1001")
+      .wire("S>C A win=0")
+      .wait(210)
+      .waiting('S', "sleep 5s")
+      .socket('S', {.rq = 1000, .pids = {kServerPid}});
+  s.process(kServerPid, "sleeping").recv_timeout('C', 500).counter("TcpExtTCPToZeroWindowAdv", 1).end();
+  EXPECT_VERDICT(s, "application/not-reading", "confirmed");
+}
+
+TEST(SeccompErrno, ReadFailsAndItEnds) {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .filter(kServerPid, "recvfrom", "errno", EPERM)
+      .recv_fails('S', EPERM)
+      .wire("S>C RA")
+      .exits(kServerPid, 1)
+      .recv_fails('C', ECONNRESET);
+  s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+  EXPECT_VERDICT(s, "seccomp/errno", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.detail, "EPERM");
+  for (const auto* source : {"filters", "actors", "wire", "counters"}) {
+    auto fewer = s;
+    fewer.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(fewer, "seccomp/errno");
+  }
+}
+
+TEST(SeccompErrno, CallsOfAProgramThatNobodySaw) {
+  Story s(Acts::none);
+  s.off("syscalls").handshake().send('C', 12).socket('S', {.pids = {kServerPid}});
+  s.wire("C>S PA 1:13")
+      .wire("S>C A")
+      .filter(kServerPid, "recvfrom", "errno", EPERM)
+      .wire("S>C RA")
+      .exits(kServerPid, 1)
+      .counter("TcpOutRsts", 1)
+      .end();
+  EXPECT_EQ(s.verdict().cause, "seccomp/errno") << told(s.verdict());
+}
+
+TEST(SeccompErrno, TriedAgainWithSuccessIsNoCause) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .filter(kServerPid, "recvfrom", "errno", EINTR)
+      .recv_fails('S', EINTR)
+      .recv('S', 6)
+      .send('S', 5)
+      .recv('C', 5);
+  s.close('C').wire("C>S FA").wire("S>C A").close('S').wire("S>C FA").end();
+  EXPECT_VERDICT(s, "none", "confirmed");
+}
+
+TEST(SeccompKilled, Process) {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .waiting('S', "recv 64")
+      .wire("S>C RA")
+      .killed(kServerPid, SIGSYS)
+      .recv_fails('C', ECONNRESET)
+      .counter("TcpOutRsts", 1)
+      .end();
+  EXPECT_VERDICT(s, "seccomp/killed", "confirmed");
+}
+
+TEST(SeccompKilled, LookAlikeSigsysSentFromOutside) {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .waiting('S', "recv 64")
+      .signal(SIGSYS, kServerPid, 77)
+      .wire("S>C RA")
+      .killed(kServerPid, SIGSYS)
+      .recv_fails('C', ECONNRESET)
+      .counter("TcpOutRsts", 1)
+      .end();
+  EXPECT_VERDICT(s, "application/killed", "confirmed");
+}
+
+TEST(SeccompKilled, AThreadThatLeavesTheConnectionOpen) {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .filter(kServerPid, "recvfrom", "kill-thread")
+      .waiting('S', "recv 64")
+      .socket('S', {.rq = 12, .pids = {kServerPid}})
+      .process(kServerPid, "sleeping");
+  s.recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "seccomp/killed", "confirmed");
+  s.drop_source("filters");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "seccomp/killed");
+}
+
+}  // namespace
+}  // namespace lab::verdict
