@@ -49,7 +49,7 @@ function(lab_bpf target)
     COMMAND ${LAB_BPF_CLANG} -O2 -g -Wall -Wextra -Werror -target bpf -D__TARGET_ARCH_${arch} ${includes} ${multiarch}
             -c ${folder}/bpf/lab.bpf.c -o ${object}
     ${strip}
-    DEPENDS ${folder}/bpf/lab.bpf.c ${folder}/kernel_raw.h ${headers}
+    DEPENDS ${folder}/bpf/lab.bpf.c ${folder}/kernel_raw.h ${folder}/syscalls_judge.h ${headers}
     COMMENT "Building BPF object lab.bpf.o" VERBATIM)
   set_property(SOURCE ${folder}/kernel_object.cpp APPEND PROPERTY OBJECT_DEPENDS ${object})
   set_property(SOURCE ${folder}/kernel_object.cpp APPEND PROPERTY COMPILE_DEFINITIONS LAB_BPF_OBJECT="${object}")

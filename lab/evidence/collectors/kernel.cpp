@@ -16,7 +16,7 @@ Namespaces namespaces_of(pid_t pid) {
     sys::check(::stat(path.c_str(), &s), path);
     return static_cast<std::uint32_t>(s.st_ino);
   };
-  return {.pid = inode("pid"), .net = {inode("net")}};
+  return {.user = inode("user"), .pid = inode("pid")};
 }
 
 #ifdef LAB_BPF_MISSING

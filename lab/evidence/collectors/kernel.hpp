@@ -6,16 +6,17 @@
 // made is gone when its descriptors are closed, by the destructor or by the kernel.
 //
 // How run/ wires it, in this order:
-//   1. outer lab: KernelProbe::load(), while sandboxes are being made (it takes milliseconds; docs in kernel_probe.cpp).
-//   2. outer lab: watch() once init has furnished its network namespaces and before it starts its first actor; init
-//      waits for a byte meanwhile. namespaces_of(init's host pid) gives the pid and network namespace; further network
-//      namespaces (routed topology) are added to `net`.
+//   1. outer lab: KernelProbe::load(), while sandboxes are being made (it takes milliseconds; docs in
+//   kernel_probe.cpp).
+//   2. outer lab: watch(namespaces_of(init's pid on the host)) before init starts its first actor; init waits for a
+//      byte meanwhile. Network namespaces that init makes besides its own belong to its user namespace: they are in.
 //   3. outer lab: drain() whenever descriptor() is readable.
-//   4. outer lab: after init has been reaped, drain() then finish(id). A call that an actor is still in is reported when
+//   4. outer lab: after init has been reaped, drain() then finish(id). A call that an actor is still in is reported
+//   when
 //      its task exits, with the time it began; so nothing has to be collected while the actors live.
 //
-// System calls are those of tasks that have called execve inside the sandbox: not init's, not step actors'. They are the
-// ones in syscalls_table.cpp: on TCP sockets all, else failures; ENOENT from open is left out, and a call repeated
+// System calls are those of tasks that have called execve inside the sandbox: not init's, not step actors'. They are
+// the ones in syscalls_table.cpp: on TCP sockets all, else failures; ENOENT from open is left out, and a call repeated
 // more than a thousand times a second is counted and its last occurrence told. io_uring's work is not seen (account()
 // says when it was set up), nor are 32-bit programs' calls.
 #pragma once
@@ -32,11 +33,10 @@
 
 namespace lab::evidence {
 
-// Inode numbers as /proc/PID/ns/* shows them; 0: none. A packet or socket belongs to the sandbox when its network
-// namespace is one of `net`, a task when it is in the pid namespace `pid` (system calls: or at most three below it).
+// Inode numbers as /proc/PID/ns/* shows them. A packet or socket belongs to the sandbox when `user` owns its network
+// namespace, a task when it is in the pid namespace `pid` (system calls: or at most three below it).
 struct Namespaces {
-  std::uint32_t pid = 0;
-  std::vector<std::uint32_t> net;
+  std::uint32_t user = 0, pid = 0;
 };
 // Those of a process. Throws KernelError when it is gone.
 Namespaces namespaces_of(pid_t pid);

@@ -39,11 +39,12 @@ Event signal(const raw_signal& raw) {
   SignalSent sent;
   sent.signal = raw.signal;
   sent.target = raw.target;
-  sent.by_kernel = raw.by_kernel;
-  if (!raw.by_kernel) {
+  // The kernel kills a sandbox's processes on behalf of its init, as that one ends.
+  sent.by_lab = raw.by_lab;
+  sent.by_kernel = raw.by_kernel && !raw.by_lab;
+  if (!sent.by_kernel) {
     sent.sender = raw.sender;
     sent.sender_name = text(raw.name, sizeof raw.name);
-    sent.by_lab = raw.by_lab;
   }
   return {.t_ns = static_cast<std::int64_t>(raw.header.t_ns), .what = sent};
 }
@@ -118,23 +119,30 @@ Ends Decoder::ends_of(const raw_sock& sock) const {
   return {end_at(version, local, local_port), end_at(version, peer, peer_port)};
 }
 
-std::optional<Event> Decoder::decode(std::string_view record) {
+std::vector<Event> Decoder::decode(std::string_view record) {
   const auto header = as<raw_header>(record);
-  if (!header) return {};
-  switch (header->kind) {
-    case RAW_SIGNAL:
-      if (const auto raw = as<raw_signal>(record)) return signal(*raw);
-      return {};
-    case RAW_CALL:
-      if (const auto raw = as<raw_call>(record)) return call_event(*raw, ends_of(raw->sock));
-      return {};
-    case RAW_FILTER:
-      if (const auto raw = as<raw_call>(record)) return filter_event(*raw, ends_of(raw->sock));
-      return {};
-    default:
-      if (const auto raw = as<raw_packet>(record)) return packet(*raw);
-      return {};
+  std::vector<Event> events;
+  if (!header) return events;
+  if (header->kind == RAW_SIGNAL) {
+    if (const auto raw = as<raw_signal>(record)) events.push_back(signal(*raw));
+  } else if (header->kind == RAW_CALL) {
+    if (const auto raw = as<raw_call>(record))
+      for (const auto& call : restarts_[header->sandbox].pass({*raw, ends_of(raw->sock)}))
+        events.push_back(call_event(call.raw, call.ends));
+  } else if (header->kind == RAW_FILTER) {
+    if (const auto raw = as<raw_call>(record)) events.push_back(filter_event(*raw, ends_of(raw->sock)));
+  } else if (const auto raw = as<raw_packet>(record)) {
+    if (auto event = packet(*raw)) events.push_back(std::move(*event));
   }
+  return events;
+}
+
+std::vector<Event> Decoder::finish(std::uint32_t sandbox) {
+  std::vector<Event> events;
+  for (const auto& call : restarts_[sandbox].rest()) events.push_back(call_event(call.raw, call.ends));
+  restarts_.erase(sandbox);
+  sockets_.erase(sandbox);
+  return events;
 }
 
 Event Decoder::repeat(const raw_repeat_key& key, const raw_repeat& value) const {

@@ -5,10 +5,12 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "evidence/collectors/kernel_raw.h"
 #include "evidence/collectors/kernel_types.hpp"
 #include "evidence/collectors/syscalls_decode.hpp"
+#include "evidence/collectors/syscalls_restarts.hpp"
 #include "evidence/event.hpp"
 
 namespace lab::evidence {
@@ -26,11 +28,11 @@ class Decoder {
   explicit Decoder(KernelFacts facts) : facts_(std::move(facts)) {}
 
   // Nothing for a record that is too short, of an unknown kind, or not about TCP.
-  std::optional<Event> decode(std::string_view record);
+  std::vector<Event> decode(std::string_view record);
   // The last of the repeated calls that were left out.
   Event repeat(const raw_repeat_key& key, const raw_repeat& value) const;
-  // Forgets the sockets of a sandbox.
-  void forget(std::uint32_t sandbox) { sockets_.erase(sandbox); }
+  // A sandbox has ended: what was held back of its calls, and then it is forgotten.
+  std::vector<Event> finish(std::uint32_t sandbox);
 
  private:
   std::optional<Event> packet(const raw_packet& raw);
@@ -40,6 +42,7 @@ class Decoder {
   KernelFacts facts_;
   // The ends of each socket while they were known: a reset on close comes when its ports are gone.
   std::map<std::uint32_t, std::map<std::uint64_t, Ends>> sockets_;
+  std::map<std::uint32_t, Restarts> restarts_;
 };
 
 // "ESTABLISHED" for 1 (include/net/tcp_states.h).

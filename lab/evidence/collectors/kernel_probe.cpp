@@ -78,7 +78,7 @@ class Probe final : public KernelProbe {
 
  private:
   struct Watched {
-    std::vector<std::uint32_t> inodes;
+    std::array<std::uint32_t, 2> inodes{};
     std::uint64_t packets = 0, signals = 0, calls = 0;
     std::uint64_t lost_packets = 0, lost_calls = 0;  // of the slot, when it was taken
     bool io_uring = false;
@@ -209,9 +209,7 @@ KernelProbe::Sandbox Probe::watch(const Namespaces& namespaces) {
   while (taken(next_)) ++next_;
   const Sandbox id = next_++;
   auto& watched = watched_[id];
-  watched.inodes = namespaces.net;
-  watched.inodes.push_back(namespaces.pid);
-  std::erase(watched.inodes, 0u);
+  watched.inodes = {namespaces.user, namespaces.pid};
   watched.lost_packets = counts_->lost_packets[id % RAW_SANDBOXES];
   watched.lost_calls = counts_->lost_calls[id % RAW_SANDBOXES];
   for (const auto inode : watched.inodes)
@@ -236,7 +234,7 @@ void Probe::take(std::string_view record) {
     raw_header header{};
     if (record.size() < sizeof header) return;
     std::memcpy(&header, record.data(), sizeof header);
-    if (auto event = decoder_->decode(record)) hand_out(header.sandbox, std::move(*event));
+    for (auto& event : decoder_->decode(record)) hand_out(header.sandbox, std::move(event));
   } catch (...) {
     failure_ = std::current_exception();
   }
@@ -270,6 +268,7 @@ std::vector<Collector> Probe::finish(Sandbox sandbox, const Deliver& deliver) {
   const auto found = watched_.find(sandbox);
   if (found == watched_.end()) return {};
   deliver_ = &deliver;
+  for (auto& event : decoder_->finish(sandbox)) hand_out(sandbox, std::move(event));
   const auto left_out = wanted_.calls ? deliver_repeats(sandbox) : 0;
   const auto& watched = found->second;
   for (const auto inode : watched.inodes) bpf_map_delete_elem(map("sandboxes"), &inode);
@@ -287,7 +286,6 @@ std::vector<Collector> Probe::finish(Sandbox sandbox, const Deliver& deliver) {
     accounts.push_back({"syscalls", true, why, watched.calls, lost_calls, false});
   }
   watched_.erase(found);
-  decoder_->forget(sandbox);
   return accounts;
 }
 

@@ -6,18 +6,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "evidence/collectors/syscalls_judge.h"
 #include "evidence/collectors/syscalls_text.hpp"
 
 namespace lab::evidence {
 namespace {
 
-constexpr int first_restart = 512, last_restart = 516;  // ERESTARTSYS to ERESTART_RESTARTBLOCK, include/linux/errno.h
-
 int error_of(const raw_call& raw) {
-  if (raw.nr == SYS_brk) return ENOMEM;  // only its failures are handed over
-  if (raw.result >= 0 || raw.result < -4095) return 0;
-  const int error = static_cast<int>(-raw.result);
-  return error >= first_restart && error <= last_restart ? EINTR : error;
+  return raw.nr == SYS_brk ? ENOMEM : call_error(raw.result);  // only brk's failures are handed over
 }
 
 bool asks_for_reset(const raw_call& raw) {

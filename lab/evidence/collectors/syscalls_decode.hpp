@@ -29,6 +29,7 @@ std::string call_text(const KnownCall& known, const raw_call& raw);
 // Both ends of a connection; either may be unknown.
 struct Ends {
   Address local, peer;
+  auto operator<=>(const Ends&) const = default;
 };
 
 Event call_event(const raw_call& raw, const Ends& ends);    // Call

@@ -1,6 +1,5 @@
 #include "evidence/collectors/syscalls_repeats.hpp"
 
-#include <utility>
 #include <algorithm>
 #include <cerrno>
 #include <utility>

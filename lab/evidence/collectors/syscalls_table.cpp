@@ -85,6 +85,7 @@ constexpr KnownCall calls[] = {
     {SYS_pselect6, "pselect6", selects, "-q--j"},
     {SYS_epoll_pwait, "epoll_pwait", epolls, "nesi"},
     {SYS_epoll_pwait2, "epoll_pwait2", epolls, "nes"},
+    {SYS_restart_syscall, "restart_syscall", look(CALL_POLL, none, 0), "n"},
     {SYS_nanosleep, "nanosleep", waits, ""},
     {SYS_clock_nanosleep, "clock_nanosleep", waits, "n"},
     {SYS_futex, "futex", waits, ""},

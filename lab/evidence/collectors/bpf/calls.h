@@ -5,6 +5,7 @@
 #ifndef LAB_BPF_CALLS_H
 #define LAB_BPF_CALLS_H
 
+#include "../syscalls_judge.h"
 #include "common.h"
 
 /* The call a task is in. Storage goes with the task. */
@@ -34,15 +35,7 @@ struct {
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
 #define COMPAT_TASK 2 /* TS_COMPAT, arch/x86/include/asm/thread_info.h: a 32-bit call, with other numbers */
-#define F_DUPFD 0
-#define F_DUPFD_CLOEXEC 1030
-#define ENOENT 2
-#define EINTR 4
 #define EBADF 9
-#define EAGAIN 11
-#define ENOTDIR 20
-#define ERESTARTSYS 512
-#define ERESTART_RESTARTBLOCK 516
 #define PENDING(sig) (1ul << ((sig)-1))
 #define SIGKILL 9
 #define SIGSYS 31
@@ -231,53 +224,18 @@ int enter(struct bpf_raw_tracepoint_args* ctx) {
   return 0;
 }
 
-/* Name services are asked over such sockets, mostly in vain. */
 static __always_inline bool unix_domain(const struct seen* seen) {
   __u16 family = 0;
   bpf_probe_read_user(&family, sizeof family, (void*)seen->args[1]);
   return family == 1;
 }
 
-enum { LEAVE_OUT, REPORT, THIN_OUT };
-
 /* What to do with a call that returned. */
 __noinline int judge(const struct seen* seen, struct inside* inside, __u32 kind) {
-  bool failed, tcp;
-  __s32 error;
   if (!seen || !inside) return LEAVE_OUT;
-  error = seen->result < 0 && seen->result >= -4095 ? -seen->result : 0;
-  failed = error && error != EAGAIN && error != EINTR && error < ERESTARTSYS;
   if (kind == CALL_NAME || (kind == CALL_ACCEPT && seen->result >= 0))
     find_socket(inside, kind == CALL_NAME ? seen->args[0] : seen->result);
-  tcp = inside->tcp;
-  switch (kind) {
-    case CALL_IO:
-      return tcp || failed ? THIN_OUT : LEAVE_OUT;
-    case CALL_NAME:
-      return tcp || (failed && !unix_domain(seen));
-    case CALL_FD:
-    case CALL_ACCEPT:
-      return tcp || failed;
-    case CALL_FCNTL:
-      return (seen->args[1] == F_DUPFD || seen->args[1] == F_DUPFD_CLOEXEC) && (tcp || failed);
-    case CALL_SOCKET:
-      return failed || seen->args[0] == 2 || seen->args[0] == 10;
-    case CALL_FAIL:
-      return failed;
-    case CALL_OPEN:
-      return failed && error != ENOENT && error != ENOTDIR;
-    case CALL_BRK:
-      return seen->args[0] && (__u64)seen->result < seen->args[0] ? THIN_OUT : LEAVE_OUT;
-    case CALL_POLL:
-      return THIN_OUT;
-    case CALL_TASK:
-      return REPORT;
-    case CALL_FORK:
-      return seen->result != 0;
-    case CALL_GIVEN:
-      return failed || seen->args[2];
-  }
-  return LEAVE_OUT;
+  return judge_call(kind, seen->args, seen->result, inside->tcp, kind == CALL_NAME && unix_domain(seen));
 }
 
 /* A call that a seccomp filter answered or killed never began: it is seen here alone. */
@@ -302,8 +260,8 @@ int leave(struct bpf_raw_tracepoint_args* ctx) {
   inside->start_ns = 0;
 
   pending = BPF_CORE_READ(task, pending.signal.sig[0]);
-  if (seen.result < 0 && seen.result >= -4095) seen.outcome = -seen.result;
-  if ((seen.outcome >= ERESTARTSYS && seen.outcome <= ERESTART_RESTARTBLOCK && pending & PENDING(SIGKILL)) ||
+  seen.outcome = call_error(seen.result);
+  if ((seen.outcome >= ERROR_RESTART_FIRST && seen.outcome <= ERROR_RESTART_LAST && pending & PENDING(SIGKILL)) ||
       (!seen.start_ns && pending & PENDING(SIGSYS))) {
     seen.returned = 0; /* it dies in this call */
     seen.result = 0;

@@ -17,8 +17,11 @@
 struct ns_common {
   unsigned int inum;
 };
-struct net {
+struct user_namespace {
   struct ns_common ns;
+};
+struct net {
+  struct user_namespace* user_ns;
 };
 typedef struct {
   struct net* net;
