@@ -47,15 +47,4 @@ void add_causes(Parser& parser) {
   parser.command("causes", "List the causes that a verdict can name", causes, a);
 }
 
-void add_schema(Parser& parser) {
-  std::shared_ptr<NoArguments> a;
-  parser.command("schema", "Print a JSON schema of scenario files, for editors", schema, a);
-}
-
-void add_doctor(Parser& parser) {
-  std::shared_ptr<DoctorArguments> a;
-  auto& c = parser.command("doctor", "Tell what this machine can do, and how to mend what it can't", doctor, a);
-  add_choice(c, "-o,--output", a->format, kFormats, "Text, or an object");
-}
-
 }  // namespace lab::commands
