@@ -66,10 +66,9 @@ void start_together(Records& records, std::uint32_t instance) {
   ::_exit(error == ENOENT ? kExitNotFound : kExitNotRunnable);
 }
 
-void tell_readiness(Process& process, bool open) {
+void tell_readiness(Process& process, Listening how) {
   auto& front = process.records.front();
-  front.listening.store(static_cast<std::uint32_t>(open ? Listening::open : Listening::failed),
-                        std::memory_order_release);
+  front.listening.store(static_cast<std::uint32_t>(how), std::memory_order_release);
   notify(process.channel);
   if (process.actor.role == scenario::Role::op) return;
   sys::exempt_syscall(SYS_close, process.channel);
@@ -101,10 +100,9 @@ void perform(Process& process, Instance& instance, const Casting& casting) {
                   .channel = channel,
                   .pid = pid,
                   .close_at_end = casting.close_at_end};
-  if (part.actor.listen) {
-    const bool open = open_listener(process);
-    tell_readiness(process, open);
-    if (!open) end_of_steps();
+  if (part.actor.listen && !open_listener(process)) {
+    tell_readiness(process, Listening::failed);
+    end_of_steps();
   }
   std::deque<Instance> instances(casting.count);
   for (std::uint32_t i = 0; i < casting.count; ++i) {
@@ -117,6 +115,9 @@ void perform(Process& process, Instance& instance, const Casting& casting) {
     record_unstarted(process, instances[i].number, error);
     if (casting.together) part.records.arrive(instances[i].number);
   }
+  // Every accepting thread is there, or has failed, before a client comes: none starts in the place of one that is
+  // done.
+  if (part.actor.listen) tell_readiness(process, Listening::open);
   perform(process, instances[0], casting);
   process.threads.join();
   end_of_steps();

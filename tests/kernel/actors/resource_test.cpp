@@ -46,15 +46,16 @@ TEST(Resource, FirstSocketIsThree) {
 }
 
 TEST(Resource, SixteenDescriptorsAreSixteen) {
-  auto few = server({"accept", "open-files 11", "open-files 2", "accept", "recv"});
+  auto few = server({"accept", "wait two-connected", "open-files 11", "open-files 2", "accept", "recv"});
   few.limits.nofile = 16;  // 0, 1, 2, the listener, a connection, and 11 more
-  Troupe troupe({few, client({"connect", "connect", "recv timeout=50ms"})});
+  Troupe troupe({few, client({"connect", "connect", "signal two-connected", "recv"})});
   troupe.prepare = confined;
   troupe.play();
-  EXPECT_EQ(troupe.told(0), "accept ok, open-files ok, open-files EMFILE, accept EMFILE, recv not reached");
-  EXPECT_EQ(troupe[0].report()[1].record.fd, 15);
-  EXPECT_EQ(troupe[0].report()[2].record.bytes, 0);
-  EXPECT_EQ(troupe.told(1), "connect ok, connect ok, recv ECONNRESET") << "the handshake succeeds all the same";
+  EXPECT_EQ(troupe.told(0), "accept ok, wait ok, open-files ok, open-files EMFILE, accept EMFILE, recv not reached");
+  EXPECT_EQ(troupe[0].report()[2].record.fd, 15);
+  EXPECT_EQ(troupe[0].report()[3].record.bytes, 0);
+  EXPECT_EQ(troupe.told(1), "connect ok, connect ok, signal ok, recv ECONNRESET")
+      << "the handshake succeeds all the same";
 }
 
 TEST(Resource, ConnectWithoutDescriptorsTellsOfSocket) {
