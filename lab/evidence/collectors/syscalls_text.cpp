@@ -248,6 +248,8 @@ std::string socket_address_text(const unsigned char* bytes, std::size_t length) 
   return name_text(family, families);
 }
 
+bool has_printer(char letter) { return printers().contains(letter); }
+
 std::string argument_text(char letter, unsigned index, const raw_call& raw) {
   const auto found = printers().find(letter);
   return found == printers().end() ? "" : found->second(raw, raw.args[index]);

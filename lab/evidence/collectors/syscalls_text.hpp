@@ -8,6 +8,7 @@
 namespace lab::evidence {
 
 // `letter` and `index` of one argument; see syscalls_table.cpp. "" for what cannot be told.
+bool has_printer(char letter);
 std::string argument_text(char letter, unsigned index, const raw_call& raw);
 
 // The path a call was given or, for execve that went well, what the task is called since; "" where it could not be
