@@ -176,7 +176,7 @@ std::string flags_text(std::uint8_t flags) {
   return text;
 }
 
-Parsed parse_packet(std::string_view packet) {
+Parsed read_packet(std::string_view packet) {
   const Bytes bytes(packet);
   const auto ip = ip_header(bytes);
   if (!ip) return std::nullopt;

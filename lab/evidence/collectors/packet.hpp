@@ -11,7 +11,7 @@ namespace lab::evidence {
 
 // `packet` starts at its IP header and may be cut off behind the TCP header; the payload's length comes from the IP
 // header. Nothing for what is neither a TCP segment nor an ICMP error about one, and for fragments behind the first.
-std::optional<std::variant<Segment, IcmpError>> parse_packet(std::string_view packet);
+std::optional<std::variant<Segment, IcmpError>> read_packet(std::string_view packet);
 
 // Letters for the TCP header's flag byte, in the order "SFRPAUEC".
 std::string flags_text(std::uint8_t flags);

@@ -146,7 +146,7 @@ class RuleTrace : public Source {
   static Packet bind(const nftnl_trace* trace, const std::string& raw) {
     Packet packet{.headers = {}, .base_chain = text(trace, NFTNL_TRACE_CHAIN)};
     packet.headers.icmp = is_icmp(raw);
-    if (const auto parsed = parse_packet(raw)) {
+    if (const auto parsed = read_packet(raw)) {
       if (const auto* segment = std::get_if<Segment>(&*parsed)) {
         packet.headers.source = segment->source;
         packet.headers.target = segment->target;

@@ -66,7 +66,7 @@ class Wire : public Source {
 
   void take(const PacketRing::Packet& packet, std::int64_t t_ns, Sink& sink) {
     if (packet.outgoing && packet.device == loopback_) return;   // it comes in again
-    auto parsed = parse_packet(packet.bytes);
+    auto parsed = read_packet(packet.bytes);
     if (!parsed) return;
     std::visit([&](auto& what) { label(what, packet); }, *parsed);
     if (auto* error = std::get_if<IcmpError>(&*parsed))
