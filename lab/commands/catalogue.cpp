@@ -18,7 +18,7 @@ std::filesystem::path find(const scenario::Catalogue& where, const std::string& 
   try {
     return where.find(name);
   } catch (const std::runtime_error& unknown) {
-    throw UsageError(unknown.what(), "lab list");
+    throw UsageError(unknown.what());
   }
 }
 

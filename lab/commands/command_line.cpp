@@ -65,7 +65,7 @@ Parser::Parser(int argc, const char* const* argv) {
   app.set_version_flag("--version", std::string("lab ") + kVersion);
   app.footer(kStatuses);
   for (auto* add : {add_run, add_list, add_show, add_check, add_new, add_diagnose, add_explain, add_causes, add_shell,
-                    add_completion}) {
+                    add_doctor, add_completion}) {
     add(*this);
   }
 }
@@ -86,7 +86,10 @@ std::function<int()> parse(int argc, const char* const* argv) {
   } catch (const CLI::ExtrasError&) {
     throw unexpected(app);
   } catch (const CLI::ParseError& said) {
-    if (said.get_exit_code() != 0) throw UsageError(said.what(), help_of(app));
+    if (said.get_exit_code() != 0) {
+      if (app.get_subcommands().empty() && !app.remaining().empty()) throw unexpected(app);
+      throw UsageError(said.what(), help_of(app));
+    }
     app.exit(said);  // --help and --version
     return {};
   }

@@ -104,6 +104,7 @@ struct ShellArguments {
 int shell(const ShellArguments& arguments);
 
 struct DoctorArguments {
+  bool rootless = false;
   Format format = Format::text;
 };
 int doctor(const DoctorArguments& arguments);

@@ -47,4 +47,11 @@ void add_causes(Parser& parser) {
   parser.command("causes", "List the causes that a verdict can name", causes, a);
 }
 
+void add_doctor(Parser& parser) {
+  std::shared_ptr<DoctorArguments> a;
+  auto& c = parser.command("doctor", "Tell what this machine can do, and how to mend what it can't", doctor, a);
+  c.add_flag("--rootless", a->rootless, "Judge without root outside, although root");
+  add_choice(c, "-o,--output", a->format, kFormats, "Text, or an object");
+}
+
 }  // namespace lab::commands
