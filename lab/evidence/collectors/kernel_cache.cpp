@@ -104,10 +104,11 @@ bool TypesCache::keep(std::string_view key, const RawTypes& types) const {
   return kept;
 }
 
-std::string types_key(std::string_view object) {
+std::string types_key(std::string_view object, std::string_view copied) {
   utsname names{};
   ::uname(&names);
-  std::string key = fmt::format("{} {} {} {:016x} ", names.release, names.version, names.machine, hash(object));
+  std::string key =
+      fmt::format("{} {} {} {:016x} {} ", names.release, names.version, names.machine, hash(object), copied);
   const sys::Descriptor notes(::open("/sys/kernel/notes", O_RDONLY | O_CLOEXEC));  // the build id is in there
   if (notes.valid()) key += read_all(notes.get());
   return key;

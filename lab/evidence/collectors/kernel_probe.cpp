@@ -142,7 +142,7 @@ Probe::Probe(Wanted wanted) : wanted_(wanted) {
 
 RawTypes Probe::kernel_types() {
   const TypesCache cache(TypesCache::usual_folder());
-  const auto key = types_key(bpf_object_file());
+  const auto key = types_key(bpf_object_file(), copied_names());
   auto types = cache.find(key);
   if (!types.empty()) return types;
   types = thin_types(*bpf_object__btf(object_.get()));

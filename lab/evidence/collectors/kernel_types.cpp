@@ -4,6 +4,7 @@
 
 #include <bpf/btf.h>
 #include <errno.h>
+#include <fmt/format.h>
 
 #include <memory>
 #include <set>
@@ -152,6 +153,24 @@ void Copy::prototype(std::uint32_t id) {
   checked(btf__add_typedef(to_.get(), name.c_str(), btf__add_ptr(to_.get(), proto)), "BTF typedef");
 }
 
+// What is read out of the bytes that the programs copy: the programs themselves do not name all of it.
+struct Field {
+  const char* record;
+  const char* member;
+  int SockLayout::*where;
+};
+constexpr Field layout_fields[] = {{"sock_common", "skc_daddr", &SockLayout::daddr},
+                                   {"sock_common", "skc_rcv_saddr", &SockLayout::rcv_saddr},
+                                   {"sock_common", "skc_dport", &SockLayout::dport},
+                                   {"sock_common", "skc_num", &SockLayout::num},
+                                   {"sock_common", "skc_family", &SockLayout::family},
+                                   {"sock_common", "skc_state", &SockLayout::state},
+                                   {"sock_common", "skc_v6_daddr", &SockLayout::v6_daddr},
+                                   {"sock_common", "skc_v6_rcv_saddr", &SockLayout::v6_rcv_saddr},
+                                   {"tcp_skb_cb", "seq", &SockLayout::seq},
+                                   {"tcp_skb_cb", "end_seq", &SockLayout::end_seq},
+                                   {"tcp_skb_cb", "tcp_flags", &SockLayout::tcp_flags}};
+
 struct Wanted {
   std::set<std::string, std::less<>> records, members;
 };
@@ -168,6 +187,10 @@ Wanted names_in(const btf& object) {
     for (int i = 0; i < btf_vlen(t); ++i, ++m)
       if (const auto member = name_of(object, m->name_off); !member.empty()) wanted.members.emplace(member);
   }
+  for (const auto& field : layout_fields) {
+    wanted.records.emplace(field.record);
+    wanted.members.emplace(field.member);
+  }
   return wanted;
 }
 
@@ -178,6 +201,13 @@ std::set<std::string, std::less<>> trace_names() {
 }
 
 }  // namespace
+
+std::string copied_names() {
+  std::string all;
+  for (const auto& field : layout_fields) all += fmt::format("{}.{} ", field.record, field.member);
+  for (const char* tracepoint : tracepoints) all += fmt::format("{} ", tracepoint);
+  return fmt::format("{}{} {}", all, drop_enum, reset_enum);
+}
 
 RawTypes thin_types(const btf& wanted, const std::string& path) {
   const Btf kernel(btf__parse(path.c_str(), nullptr));
@@ -227,23 +257,7 @@ int offset_of(const btf& types, const btf_type* t, std::string_view member) {
 }
 
 void read_offsets(const btf& types, const btf_type* t, SockLayout& layout) {
-  struct Field {
-    const char* record;
-    const char* member;
-    int SockLayout::*where;
-  };
-  static constexpr Field fields[] = {{"sock_common", "skc_daddr", &SockLayout::daddr},
-                                     {"sock_common", "skc_rcv_saddr", &SockLayout::rcv_saddr},
-                                     {"sock_common", "skc_dport", &SockLayout::dport},
-                                     {"sock_common", "skc_num", &SockLayout::num},
-                                     {"sock_common", "skc_family", &SockLayout::family},
-                                     {"sock_common", "skc_state", &SockLayout::state},
-                                     {"sock_common", "skc_v6_daddr", &SockLayout::v6_daddr},
-                                     {"sock_common", "skc_v6_rcv_saddr", &SockLayout::v6_rcv_saddr},
-                                     {"tcp_skb_cb", "seq", &SockLayout::seq},
-                                     {"tcp_skb_cb", "end_seq", &SockLayout::end_seq},
-                                     {"tcp_skb_cb", "tcp_flags", &SockLayout::tcp_flags}};
-  for (const auto& field : fields)
+  for (const auto& field : layout_fields)
     if (name_of(types, t->name_off) == field.record) layout.*field.where = offset_of(types, t, field.member);
 }
 

@@ -40,8 +40,11 @@ class TypesCache {
   std::filesystem::path folder_;
 };
 
-// Names the running kernel (its build, not only its release) together with the programs of `object`.
-std::string types_key(std::string_view object);
+// What thin_types() copies besides what its `wanted` names.
+std::string copied_names();
+
+// Names the running kernel (its build, not only its release) together with the programs of `object` and `copied`.
+std::string types_key(std::string_view object, std::string_view copied);
 
 // Where fields lie in the structs whose bytes the programs copy; -1 where the kernel has no such field.
 struct SockLayout {

@@ -91,8 +91,9 @@ TEST_F(TypesCacheTest, FollowsNoLink) {
 }
 
 TEST_F(TypesCacheTest, ANewKeyForEachProgram) {
-  EXPECT_NE(types_key("one object"), types_key("another object"));
-  EXPECT_EQ(types_key("one object"), types_key("one object"));
+  EXPECT_NE(types_key("one object", "names"), types_key("another object", "names"));
+  EXPECT_NE(types_key("one object", "names"), types_key("one object", "other names"));
+  EXPECT_EQ(types_key("one object", "names"), types_key("one object", "names"));
 }
 
 TEST_F(TypesCacheTest, WithoutAFolderNothingIsKept) {

@@ -58,10 +58,6 @@ struct sk_buff {
   __u16 network_header;
   unsigned char* head;
 };
-struct tcp_skb_cb {
-  __u32 seq, end_seq;
-  __u16 tcp_flags; /* 8 bits before 6.15 */
-};
 
 struct pid_namespace {
   struct ns_common ns;
