@@ -10,6 +10,8 @@ namespace {
 
 // Above the largest message: a rule of some twenty expressions with 256 bytes of user data.
 constexpr std::size_t kRoom = 16 * 1024;
+// Batches of up to so many messages have each one acknowledged.
+constexpr std::size_t kAcknowledged = 128;
 
 // The attributes from `at` on within `length` bytes.
 template <class Each>
@@ -75,16 +77,28 @@ void Batch::put(std::uint16_t type, std::uint16_t flags, std::size_t origin,
   end_message(message);
 }
 
+// Messages are worked off in order, a refused one is answered in any case, and the last one's acknowledgement comes
+// behind all refusals: it stands for those in front of it, where an answer each would cost as much as the rules
+// themselves.
+void Batch::acknowledge() {
+  if (entries_.size() <= kAcknowledged) return;
+  for (std::size_t i = 1; i + 1 < entries_.size(); ++i)
+    message_at(i)->nlmsg_flags &= static_cast<std::uint16_t>(~NLM_F_ACK);
+}
+
+nlmsghdr* Batch::message_at(std::size_t index) {
+  return reinterpret_cast<nlmsghdr*>(bytes_.data() + entries_[index].at);
+}
+
 std::vector<Denied> Batch::commit() {
+  acknowledge();
   end_message(begin_message(NFNL_MSG_BATCH_END, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, 0));
   std::vector<Denied> refusals;
   for (auto& refused : socket_->batch(bytes_.data(), used_, "nftables")) {
     Denied refusal{refused, kNowhere, ""};
     if (const std::size_t index = refused.sequence - first_; index > 0 && index < entries_.size()) {
       refusal.origin = entries_[index].origin;
-      if (refused.offset)
-        refusal.expression =
-            expression_at(reinterpret_cast<nlmsghdr*>(bytes_.data() + entries_[index].at), refused.offset);
+      if (refused.offset) refusal.expression = expression_at(message_at(index), refused.offset);
     }
     refusals.push_back(std::move(refusal));
   }

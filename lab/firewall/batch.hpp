@@ -34,6 +34,8 @@ class Batch {
  private:
   nlmsghdr* begin_message(std::uint16_t type, std::uint8_t family, std::uint16_t resource, std::uint16_t flags);
   void end_message(nlmsghdr* message);
+  nlmsghdr* message_at(std::size_t index);
+  void acknowledge();
 
   sys::Netlink* socket_;
   std::vector<char> bytes_;
