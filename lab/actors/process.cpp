@@ -62,7 +62,6 @@ int make_socket(Process& process, int family, bool listening, Connection& connec
 bool open_listener(Process& process) {
   const auto address = to_kernel(*process.actor.listen);
   auto& listener = process.listener;
-  StepRecord beginning;
   Via via = Via::verb;
   const auto start = sys::now_ns();
   int error = make_socket(process, address.family(), true, listener, via);

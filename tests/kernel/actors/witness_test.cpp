@@ -49,7 +49,9 @@ class Witness {
       std::string pid, call;
       words >> pid >> call;
       if (call.starts_with("<...") || call.starts_with("---") || call.starts_with("+++")) continue;
-      if (const auto name = call.substr(0, call.find('(')); name != "restart_syscall") all.push_back(name);
+      // The first is strace's doing, the second a sanitizer's.
+      if (const auto name = call.substr(0, call.find('(')); name != "restart_syscall" && name != "sigaltstack")
+        all.push_back(name);
     }
     return all;
   }
