@@ -130,7 +130,8 @@ class Sky {
     try {
       slot.flight->wait();
       drain();   // the last events of its processes come with their end
-      for (const auto& account : off_) slot.flight->account(account);
+      for (const auto& account : off_)
+        if (account.name == "kernel" || !slot.flight->traces_calls()) slot.flight->account(account);
       return slot.flight->land();
     } catch (const std::exception& error) {
       return failed(*slot.scenario, kind_of(error), error.what());

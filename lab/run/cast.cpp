@@ -89,6 +89,7 @@ evidence::FilterAct filter_act(const sandbox::Answered& answered) {
 Cast::Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Teller& teller, Watchers& watchers,
            actors::OperatorActs& acts)
     : setup_(setup), namespaces_(namespaces), teller_(teller), watchers_(watchers) {
+  if (setup.trace_calls) tracer_ = std::make_unique<evidence::CallTracer>();
   const actors::Context context{.server = server_endpoint(*setup.scenario), .folder = setup.folder};
   for (const auto& actor : setup.scenario->actors) {
     auto member = std::make_unique<Member>();
@@ -107,6 +108,10 @@ Cast::Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Te
 
 Cast::~Cast() = default;
 
+std::vector<evidence::Collector> Cast::accounts() const {
+  return tracer_ ? tracer_->accounts() : std::vector<evidence::Collector>{};
+}
+
 void Cast::prepare(const Member& member, int keep_fd) const {
   const auto& what = *member.what;
   const auto& ns = netns_of(namespaces_, what.role);
@@ -121,7 +126,22 @@ void Cast::prepare(const Member& member, int keep_fd) const {
                     .keep_capabilities = what.role == Role::op,
                     .identity = setup_.plan.identity,
                     .keep = keep});
+  if (tracer_ && !what.run.empty()) tracer_->load_filter();
   if (member.notifier) member.notifier->install(member.filter);
+}
+
+// A program is held back until the tracer has it: from its exec on no call is missed.
+std::vector<pid_t> Cast::fork(Member& member) {
+  if (!tracer_ || member.what->run.empty())
+    return member.actor->start([&](const scenario::Actor&, std::uint32_t, int keep_fd) { prepare(member, keep_fd); });
+  const auto gate = std::make_shared<evidence::TraceGate>();
+  const auto pids = member.actor->start([&, gate](const scenario::Actor&, std::uint32_t, int keep_fd) {
+    gate->pass();
+    prepare(member, keep_fd);
+  });
+  for (const auto pid : pids) tracer_->adopt(pid, member.has_filter());
+  gate->open();
+  return pids;
 }
 
 bool Cast::start(Role role) {
@@ -130,8 +150,7 @@ bool Cast::start(Role role) {
     if (member->what->role != role) continue;
     any = true;
     const auto began = sys::now_ns();
-    const auto pids =
-        member->actor->start([&](const scenario::Actor&, std::uint32_t, int keep_fd) { prepare(*member, keep_fd); });
+    const auto pids = fork(*member);
     member->started = true;
     member->pids = pids;
     for (std::uint32_t i = 0; i < pids.size(); ++i) {
@@ -178,6 +197,7 @@ void Cast::serve(const std::function<bool(int fd)>& readable) {
 }
 
 void Cast::took(pid_t pid, int status) {
+  if (tracer_ && tracer_->handle(pid, status, teller_)) return;
   evidence::ProcessExit exit{.pid = pid, .by_lab = stopping_};
   if (WIFSIGNALED(status)) {
     exit.signal = WTERMSIG(status);
@@ -193,6 +213,8 @@ void Cast::took(pid_t pid, int status) {
     exit.instance = member->actor->instance_of(pid);
     member->actor->ended(pid, status);
   }
+  // A tracer sees every thread end; only a death by a signal or with an error says something.
+  if (exit.actor.empty() && tracer_ && !exit.signal && !exit.status) return;
   teller_.put({.t_ns = sys::now_ns(), .read_time = true, .what = std::move(exit)});
 }
 
@@ -252,6 +274,7 @@ void Cast::signal(const std::string& actor, int signal) {
 
 void Cast::finish() {
   reap();
+  if (tracer_) tracer_->finish(teller_);
   stopping_ = true;
   // From pid 1 this reaches every process of the pid namespace but itself (man 2 kill).
   if (::kill(-1, SIGKILL) == -1 && errno != ESRCH) sys::check(-1, "kill the actors");

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "evidence/collectors/syscalls.hpp"
 #include "run/recipe.hpp"
 
 namespace lab::run {
@@ -37,11 +38,14 @@ class Cast {
   // Throws what went wrong in a child before its first step or exec.
   void check() const;
 
+  // How the tracer of outside programs fared, where there is one.
+  std::vector<evidence::Collector> accounts() const;
   // Kills and reaps whoever is left, then reports steps and filters.
   void finish();
 
  private:
   struct Member;
+  std::vector<pid_t> fork(Member& member);
   void prepare(const Member& member, int keep_fd) const;
   void took(pid_t pid, int status);
   void report(const Member& member) const;
@@ -52,6 +56,7 @@ class Cast {
   Teller& teller_;
   Watchers& watchers_;
   std::vector<std::unique_ptr<Member>> members_;
+  std::unique_ptr<evidence::CallTracer> tracer_;   // null: BPF watches, or nobody
   bool stopping_ = false;
 };
 

@@ -79,6 +79,7 @@ Flight::Flight(const scenario::Scenario& scenario, const Options& options, evide
   // One pipe's worth of evidence is what init can leave behind without waiting for lab (man fcntl, F_SETPIPE_SZ).
   ::fcntl(records.write.get(), F_SETPIPE_SZ, 1024 * 1024);
   Setup setup = setup_for(scenario, options);
+  setup.trace_calls = traces_calls();
   setup.records = std::move(records.write);
   setup.go = std::move(go.read);
   setup.plan.keep = {setup.records.get(), setup.go.get()};
@@ -88,6 +89,14 @@ Flight::Flight(const scenario::Scenario& scenario, const Options& options, evide
 }
 
 Flight::~Flight() = default;
+
+// The scenario's own actors record their steps; only a stranger's program has to be traced.
+bool Flight::traces_calls() const {
+  const auto& without = options_.without;
+  const bool wanted = std::find(without.begin(), without.end(), "syscalls") == without.end();
+  const bool program = std::any_of(scenario_.actors.begin(), scenario_.actors.end(), [](const auto& a) { return !a.run.empty(); });
+  return !probe_ && wanted && program && evidence::CallTracer::why_not().empty();
+}
 
 // init has furnished its sandbox and waits: from here on the probe sees what the actors do.
 void Flight::ready() {

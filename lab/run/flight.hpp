@@ -6,6 +6,7 @@
 
 #include "evidence/collectors/kernel.hpp"
 #include "report/report.hpp"
+#include "evidence/collectors/syscalls.hpp"
 #include "run/channel.hpp"
 #include "run/gathered.hpp"
 #include "run/inside.hpp"
@@ -25,6 +26,9 @@ class Flight {
   void see(evidence::Event&& event) { gathered_.timeline.events.push_back(std::move(event)); }
   void account(const evidence::Collector& one) { gathered_.timeline.provenance.collectors.push_back(one); }
   std::optional<evidence::KernelProbe::Sandbox> watched() const { return watched_; }
+
+  // By ptrace, inside: where no probe watches outside programs.
+  bool traces_calls() const;
 
   int descriptor() const { return records_.get(); }
   // Reads what came; false once the sandbox has said its last word.

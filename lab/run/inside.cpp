@@ -49,7 +49,11 @@ void run(Setup& setup, Teller& teller) {
   const bool deadline = stage.perform();
   for (const auto& held : rules.held())
     if (!held.helper) teller.rule({.name = held.name, .text = held.text, .place = held.place, .packets = held.packets, .bytes = held.bytes});
-  for (const auto& account : watchers.accounts()) teller.account(account);
+  for (auto account : watchers.accounts()) {
+    if (account.name == "nft-trace" && account.on && account.why.empty()) account.why = rules.left_out();
+    teller.account(account);
+  }
+  for (const auto& account : cast.accounts()) teller.account(account);
   teller.times(started, acting, sys::now_ns(), deadline);
   teller.show({});
 }

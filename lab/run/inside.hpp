@@ -19,6 +19,7 @@ struct Setup {
   std::string folder;                   // the scenario file's, absolute: where programs are run
   sys::Descriptor records;              // write end of the evidence pipe
   sys::Descriptor go;                   // read end: lab's kernel collector is watching; invalid when there is none
+  bool trace_calls = false;             // by ptrace: no BPF is watching the outside programs
   std::map<std::string, int> cgroups;   // actor's name to an open cgroup.procs
 };
 

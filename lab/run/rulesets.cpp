@@ -1,6 +1,6 @@
 #include "run/rulesets.hpp"
 
-#include "firewall/whole.hpp"
+#include <fmt/format.h>
 #include "run/recipe.hpp"
 #include "system/error.hpp"
 
@@ -13,6 +13,7 @@ Rulesets::Rulesets(const scenario::Scenario& scenario, const std::vector<sandbox
     firewall::Loaded loaded;
     sandbox::inside(netns_, [&] { loaded = firewall::load(firewall.ruleset, flow_, firewall.ruleset_file, firewall.ruleset_line); });
     if (!loaded.ok) throw Invalid(loaded.messages);
+    sandbox::inside(netns_, [&] { tracing_ = std::make_unique<firewall::Tracing>(flow_); });
   }
   if (!firewall.rules.empty()) add(firewall.rules);
 }
@@ -32,6 +33,11 @@ void Rulesets::add(const std::vector<scenario::Rule>& rules) {
 }
 
 void Rulesets::remove(const std::string& name) { typed().remove(name); }
+
+std::string Rulesets::left_out() const {
+  const auto account = tracing_ ? tracing_->account() : firewall::Tracing::Account{};
+  return account.skipped ? fmt::format("{} segments were not traced, to stay below {} a second", account.skipped, firewall::Tracing::kRate) : "";
+}
 
 std::vector<firewall::Held> Rulesets::held() const {
   return typed_ ? typed_->held() : std::vector<firewall::Held>{};

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "firewall/compiler.hpp"
+#include "firewall/whole.hpp"
 #include "sandbox/sandbox.hpp"
 #include "scenario/types.hpp"
 
@@ -19,12 +20,15 @@ class Rulesets {
   void add(const std::vector<scenario::Rule>& rules);
   void remove(const std::string& name);
   std::vector<firewall::Held> held() const;
+  // What the rule trace of a whole ruleset left out to stay cheap; "" where nothing was, or nothing is traced.
+  std::string left_out() const;
 
  private:
   firewall::Ruleset& typed();
 
   firewall::Flow flow_;
   const sandbox::Netns& netns_;
+  std::unique_ptr<firewall::Tracing> tracing_;   // of a whole ruleset; typed rules trace what they match
   std::unique_ptr<firewall::Ruleset> typed_;   // made with the first typed rule
 };
 

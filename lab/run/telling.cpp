@@ -127,6 +127,7 @@ Report tell(const scenario::Scenario& scenario, Gathered&& gathered) {
   report.result = result_of(scenario, gathered, report);
   if (gathered.deadline)
     report.reason = fmt::format("the run's deadline of {} ms passed", std::chrono::duration_cast<std::chrono::milliseconds>(scenario.timeout).count());
+  report.zero_ns = gathered.acting_ns;
   report.timing.setup = ms(gathered.acting_ns - gathered.started_ns);
   report.timing.run = ms(gathered.ended_ns - gathered.acting_ns);
   report.timeline = std::move(gathered.timeline);

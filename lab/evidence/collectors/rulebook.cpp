@@ -37,6 +37,7 @@ void Rulebook::join(TraceHit& hit) const {
 std::vector<RuleState> Rulebook::states(const std::string& netns, const std::string& when) const {
   std::vector<RuleState> states;
   for (const auto& rule : held_) {
+    if (rule.table == nft::kTracingTable) continue;
     const auto text = texts_.find({rule.family, rule.table, rule.handle});
     states.push_back({.netns = netns,
                       .family = rule.family,
@@ -53,7 +54,7 @@ std::vector<RuleState> Rulebook::states(const std::string& netns, const std::str
                       .when = when});
   }
   for (const auto& [key, chain] : chains_)
-    if (!chain.policy.empty())
+    if (!chain.policy.empty() && chain.table != nft::kTracingTable)
       states.push_back({.netns = netns,
                         .family = chain.family,
                         .table = chain.table,

@@ -167,6 +167,7 @@ class RuleTrace : public Source {
 
   // A chain's end (type "rule", handle 0), a return and an accepting policy say nothing about a loss.
   void keep(TraceHit&& hit, const std::string& base_chain) {
+    if (hit.table == nft::kTracingTable) return;
     if (hit.type == "return" || (hit.type == "rule" && !hit.handle) || (hit.type == "policy" && hit.verdict != "drop")) return;
     if (hits_.size() >= kMost) {
       ++skipped_;

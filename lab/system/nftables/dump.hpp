@@ -9,6 +9,9 @@
 
 namespace lab::nft {
 
+// The table in which the lab itself decides what is traced: no rule of anybody's firewall.
+inline constexpr const char* kTracingTable = "lab-trace";
+
 struct KernelRule {
   std::string family, table, chain;  // "inet", "ip", "ip6", "bridge", "netdev", "arp"
   std::uint64_t handle = 0;
