@@ -81,6 +81,7 @@ class Probe final : public KernelProbe {
     std::array<std::uint32_t, 2> inodes{};
     std::uint64_t packets = 0, signals = 0, calls = 0;
     std::uint64_t lost_packets = 0, lost_calls = 0;  // of the slot, when it was taken
+    std::uint64_t left_out = 0;                      // calls counted instead of listed
     bool io_uring = false;
   };
 
@@ -92,7 +93,7 @@ class Probe final : public KernelProbe {
   T* section(const char* name) const;
   void take(std::string_view record);
   void hand_out(Sandbox sandbox, Event&& event);
-  std::uint64_t deliver_repeats(Sandbox sandbox);
+  void deliver_repeats(Sandbox sandbox);
 
   Wanted wanted_;
   sys::Descriptor types_file_;
@@ -228,12 +229,20 @@ void Probe::hand_out(Sandbox sandbox, Event&& event) {
   (*deliver_)(sandbox, std::move(event));
 }
 
+std::uint64_t folded_in(std::string_view call) {
+  std::uint64_t folded = 0;
+  if (call.size() >= sizeof(raw_call)) std::memcpy(&folded, call.data() + offsetof(raw_call, folded), sizeof folded);
+  return folded;
+}
+
 // Called by libbpf, which is C: nothing may be thrown through it.
 void Probe::take(std::string_view record) {
   try {
     raw_header header{};
     if (record.size() < sizeof header) return;
     std::memcpy(&header, record.data(), sizeof header);
+    if (const auto watched = watched_.find(header.sandbox); watched != watched_.end() && header.kind == RAW_CALL)
+      watched->second.left_out += folded_in(record);
     for (auto& event : decoder_->decode(record)) hand_out(header.sandbox, std::move(event));
   } catch (...) {
     failure_ = std::current_exception();
@@ -246,22 +255,19 @@ void Probe::drain(const Deliver& deliver) {
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
-// How many calls were left out altogether.
-std::uint64_t Probe::deliver_repeats(Sandbox sandbox) {
+void Probe::deliver_repeats(Sandbox sandbox) {
   const int repeats = map("repeats");
   raw_repeat_key key{}, next{};
   raw_repeat value{};
-  std::uint64_t left_out = 0;
   std::vector<raw_repeat_key> done;
   for (const raw_repeat_key* last = nullptr; bpf_map_get_next_key(repeats, last, &next) == 0; key = next, last = &key) {
     if (bpf_map_lookup_elem(repeats, &next, &value) != 0 || value.sandbox != sandbox) continue;
     done.push_back(next);
     if (!value.folded) continue;
-    left_out += value.folded;
+    watched_.at(sandbox).left_out += value.folded;
     hand_out(sandbox, decoder_->repeat(next, value));
   }
   for (const auto& one : done) bpf_map_delete_elem(repeats, &one);
-  return left_out;
 }
 
 std::vector<Collector> Probe::finish(Sandbox sandbox, const Deliver& deliver) {
@@ -269,7 +275,7 @@ std::vector<Collector> Probe::finish(Sandbox sandbox, const Deliver& deliver) {
   if (found == watched_.end()) return {};
   deliver_ = &deliver;
   for (auto& event : decoder_->finish(sandbox)) hand_out(sandbox, std::move(event));
-  const auto left_out = wanted_.calls ? deliver_repeats(sandbox) : 0;
+  if (wanted_.calls) deliver_repeats(sandbox);
   const auto& watched = found->second;
   for (const auto inode : watched.inodes) bpf_map_delete_elem(map("sandboxes"), &inode);
   const auto lost_packets = counts_->lost_packets[sandbox % RAW_SANDBOXES] - watched.lost_packets;
@@ -281,7 +287,8 @@ std::vector<Collector> Probe::finish(Sandbox sandbox, const Deliver& deliver) {
   }
   if (wanted_.calls) {
     std::string why = absent_calls_;
-    if (left_out) why += fmt::format("{}{} repetitions counted, not listed", why.empty() ? "" : "; ", left_out);
+    if (watched.left_out)
+      why += fmt::format("{}{} repetitions counted, not listed", why.empty() ? "" : "; ", watched.left_out);
     if (watched.io_uring) why += fmt::format("{}blind to what was done through io_uring", why.empty() ? "" : "; ");
     accounts.push_back({"syscalls", true, why, watched.calls, lost_calls, false});
   }

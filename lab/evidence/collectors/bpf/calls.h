@@ -10,9 +10,12 @@
 
 /* The call a task is in. Storage goes with the task. */
 struct inside {
-  __u64 start_ns; /* 0: in none */
+  __u64 start_ns;  /* 0: in none */
+  __u64 folded_ns; /* when its last call was left out as a repetition, on this same descriptor */
   __u32 nr;
   __u32 tcp;
+  __s32 fd;
+  __u32 pad;
   struct raw_sock sock;
 };
 struct {
@@ -41,46 +44,51 @@ struct {
 #define SIGSYS 31
 #define NESTED 3
 
+/* Of the current task: read in place, as the verifier knows what these pointers are. */
+static __always_inline struct pt_regs* registers(void) {
+  return (struct pt_regs*)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
 #if defined(__TARGET_ARCH_x86)
-#define CALL_NUMBER(regs) BPF_CORE_READ(regs, orig_ax)
+#define CALL_NUMBER(regs) ((regs)->orig_ax)
 static __always_inline void arguments(struct pt_regs* regs, __u64* args) {
-  args[0] = BPF_CORE_READ(regs, di);
-  args[1] = BPF_CORE_READ(regs, si);
-  args[2] = BPF_CORE_READ(regs, dx);
-  args[3] = BPF_CORE_READ(regs, r10);
-  args[4] = BPF_CORE_READ(regs, r8);
-  args[5] = BPF_CORE_READ(regs, r9);
+  args[0] = regs->di;
+  args[1] = regs->si;
+  args[2] = regs->dx;
+  args[3] = regs->r10;
+  args[4] = regs->r8;
+  args[5] = regs->r9;
 }
 #elif defined(__TARGET_ARCH_arm64)
-#define CALL_NUMBER(regs) BPF_CORE_READ(regs, syscallno)
+#define CALL_NUMBER(regs) ((regs)->syscallno)
 static __always_inline void arguments(struct pt_regs* regs, __u64* args) {
-  bpf_core_read(args, 48, &regs->regs);
-  args[0] = BPF_CORE_READ(regs, orig_x0);
+  args[0] = regs->orig_x0;
+  args[1] = regs->regs[1];
+  args[2] = regs->regs[2];
+  args[3] = regs->regs[3];
+  args[4] = regs->regs[4];
+  args[5] = regs->regs[5];
 }
 #endif
 
-static __always_inline bool other_abi(struct task_struct* task) {
-#if defined(__TARGET_ARCH_x86)
-  return BPF_CORE_READ(task, thread_info.status) & COMPAT_TASK;
-#else
-  return false;
-#endif
-}
-
-/* Functions that are not static are verified once for each program, not at each use and for each way to it; the
- * verifier passes only numbers and memory to them. */
+/* Functions that are not static are verified once for each program, not at each use and for each way to it; the verifier
+ * passes only numbers and memory to them. bpf_get_current_task_btf()'s pointers are read without a helper's call: every
+ * system call of the machine comes through here. */
 __noinline int followed(struct place* place) {
-  struct task_struct* task = (void*)bpf_get_current_task();
+  struct task_struct* task = bpf_get_current_task_btf();
+  __u32 level = task->thread_pid->level;
   struct pid_namespace* ns;
-  if (!place || !find_place(task, place, NESTED)) return 0;
+  if (!level || !place) return 0; /* the machine's own */
+#if defined(__TARGET_ARCH_x86)
+  if (task->thread_info.status & COMPAT_TASK) return 0;
+#endif
+  if (!find_place((struct task_struct*)bpf_get_current_task(), place, NESTED)) return 0;
   ns = place->ns;
-  return BPF_CORE_READ(task, self_exec_id) != BPF_CORE_READ(ns, child_reaper, self_exec_id) && !other_abi(task);
+  return task->self_exec_id != BPF_CORE_READ(ns, child_reaper, self_exec_id);
 }
 
 /* Notes the connection that descriptor `fd` of the current task is, if it is TCP's. */
 __noinline int find_socket(struct inside* inside, __u32 fd) {
-  struct task_struct* task = (void*)bpf_get_current_task();
-  struct fdtable* table = BPF_CORE_READ(task, files, fdt);
+  struct task_struct* task = bpf_get_current_task_btf();
   struct file* file = 0;
   struct socket* socket;
   struct sock* sk;
@@ -88,8 +96,8 @@ __noinline int find_socket(struct inside* inside, __u32 fd) {
   if (!inside) return 0;
   inside->sock.address = 0;
   inside->tcp = 0;
-  if (fd >= BPF_CORE_READ(table, max_fds)) return 0;
-  bpf_probe_read_kernel(&file, sizeof file, BPF_CORE_READ(table, fd) + fd);
+  if (!task->files || fd >= task->files->fdt->max_fds) return 0;
+  bpf_probe_read_kernel(&file, sizeof file, task->files->fdt->fd + fd);
   if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK) return 0;
   socket = BPF_CORE_READ(file, private_data);
   sk = BPF_CORE_READ(socket, sk);
@@ -165,7 +173,7 @@ __noinline int emit(const struct seen* seen, const struct inside* inside) {
 }
 
 /* Whether this repetition is to be left out. */
-__noinline int fold(struct seen* seen, const struct inside* inside) {
+__noinline int fold(struct seen* seen, struct inside* inside) {
   struct raw_repeat_key key = {.tgid = bpf_get_current_pid_tgid() >> 32};
   struct task_struct* task = (void*)bpf_get_current_task();
   struct raw_repeat* repeat;
@@ -202,7 +210,18 @@ __noinline int fold(struct seen* seen, const struct inside* inside) {
   repeat->pid = process_number(task, &seen->place);
   repeat->tid = thread_number(task, &seen->place);
   if (inside->tcp) repeat->sock = inside->sock;
+  inside->folded_ns = now;
   return 1;
+}
+
+static __always_inline __s32 descriptor(const volatile struct raw_look* look, const __u64* args) {
+  return look->fd == RAW_NONE ? -1 : look->fd == 2 ? args[2] : args[0];
+}
+
+/* In bulk the connection is the one of the call before. Whoever closes the descriptor in this very thread calls
+ * something else in between. */
+static __always_inline bool same_as_before(const struct inside* inside, const volatile struct raw_look* look, __s32 fd) {
+  return look->kind == CALL_IO && inside->fd == fd && inside->start_ns - inside->folded_ns < RAW_REFILL_NS;
 }
 
 SEC("raw_tp/sys_enter")
@@ -210,17 +229,22 @@ int enter(struct bpf_raw_tracepoint_args* ctx) {
   struct seen seen = {.kind = RAW_CALL, .nr = ctx->args[1]};
   const volatile struct raw_look* look;
   struct inside* inside;
+  __s32 fd;
   if (ctx->args[1] >= RAW_CALLS) return 0;
   look = &config.looks[seen.nr & (RAW_CALLS - 1)];
   if (look->kind == CALL_NONE || !followed(&seen.place)) return 0;
-  arguments((void*)ctx->args[0], seen.args);
+  arguments(registers(), seen.args);
   if (look->kind == CALL_EXIT) return emit(&seen, 0);
   inside = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!inside) return 0;
+  fd = descriptor(look, seen.args);
   inside->start_ns = bpf_ktime_get_ns();
   inside->nr = seen.nr;
+  if (same_as_before(inside, look, fd)) return 0;
+  inside->folded_ns = 0;
+  inside->fd = fd;
   inside->tcp = 0;
-  if (look->fd != RAW_NONE) find_socket(inside, look->fd == 2 ? seen.args[2] : seen.args[0]);
+  if (fd >= 0) find_socket(inside, fd);
   return 0;
 }
 
@@ -241,10 +265,10 @@ __noinline int judge(const struct seen* seen, struct inside* inside, __u32 kind)
 /* A call that a seccomp filter answered or killed never began: it is seen here alone. */
 SEC("raw_tp/sys_exit")
 int leave(struct bpf_raw_tracepoint_args* ctx) {
-  struct task_struct* task = (void*)bpf_get_current_task();
-  struct pt_regs* regs = (void*)ctx->args[0];
+  struct task_struct* task = bpf_get_current_task_btf();
+  struct pt_regs* regs = registers();
   __u64 nr = CALL_NUMBER(regs), pending;
-  struct seen seen = {.kind = RAW_CALL, .nr = nr, .fd = -1, .result = ctx->args[1], .returned = 1};
+  struct seen seen = {.kind = RAW_CALL, .nr = nr, .result = ctx->args[1], .returned = 1};
   const volatile struct raw_look* look;
   struct inside* inside;
   int report;
@@ -252,14 +276,14 @@ int leave(struct bpf_raw_tracepoint_args* ctx) {
   look = &config.looks[nr & (RAW_CALLS - 1)];
   if (look->kind == CALL_NONE || !followed(&seen.place)) return 0;
   arguments(regs, seen.args);
-  inside = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  inside = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!inside) return 0;
-  if (look->fd != RAW_NONE) seen.fd = look->fd == 2 ? seen.args[2] : seen.args[0];
+  seen.fd = descriptor(look, seen.args);
   if (inside->nr == nr) seen.start_ns = inside->start_ns;
   if (!seen.start_ns) find_socket(inside, seen.fd);
   inside->start_ns = 0;
 
-  pending = BPF_CORE_READ(task, pending.signal.sig[0]);
+  pending = task->pending.signal.sig[0];
   seen.outcome = call_error(seen.result);
   if ((seen.outcome >= ERROR_RESTART_FIRST && seen.outcome <= ERROR_RESTART_LAST && pending & PENDING(SIGKILL)) ||
       (!seen.start_ns && pending & PENDING(SIGSYS))) {
@@ -278,16 +302,15 @@ int leave(struct bpf_raw_tracepoint_args* ctx) {
  * still hold the call. */
 SEC("raw_tp/sched_process_exit")
 int task_exit(struct bpf_raw_tracepoint_args* ctx) {
-  struct task_struct* task = (void*)bpf_get_current_task();
+  struct task_struct* task = bpf_get_current_task_btf();
   struct seen seen = {.kind = RAW_FILTER, .fd = -1};
-  struct pt_regs* regs;
+  struct pt_regs* regs = registers();
   struct inside* inside;
   (void)ctx;
-  if ((BPF_CORE_READ(task, exit_code) & 0x7f) != SIGSYS || !followed(&seen.place)) return 0;
-  regs = (void*)bpf_task_pt_regs(bpf_get_current_task_btf());
+  if ((task->exit_code & 0x7f) != SIGSYS || !followed(&seen.place)) return 0;
   seen.nr = CALL_NUMBER(regs);
   arguments(regs, seen.args);
-  inside = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  inside = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (inside) find_socket(inside, seen.args[0]);
   return emit(&seen, inside);
 }
