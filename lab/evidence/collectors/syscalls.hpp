@@ -14,7 +14,7 @@
 //     … sandbox::load(scenario's filter) …
 //     execve                              // what comes before the first execve that succeeds makes no event
 // in init, after the fork:
-//     for (pid : pids) tracer.adopt(pid, every_call);     // every_call: where the scenario gives it a seccomp filter
+//     for (pid : pids) tracer.adopt(pid);
 //     gate->open();
 // in init's reaper, for each result of waitpid(-1, &status, __WALL | WNOHANG), without WUNTRACED:
 //     if (tracer.handle(pid, status, sink)) continue;     // a ptrace stop; the task goes on
@@ -26,9 +26,9 @@
 //     tracer.finish(sink);
 // A tracer that dies takes its tracees with it (PTRACE_O_EXITKILL; and init's death is the sandbox's).
 //
-// man ptrace, seccomp. A filter's ERRNO, TRAP, KILL and notification all outrank TRACE: the tracer never hears of such
-// calls. `every_call` stops at every call before any filter is asked, and so sees them all; it costs two stops a call.
-// A program that installs a filter of its own is switched to it.
+// man ptrace, seccomp. A filter's ERRNO, TRAP, KILL and notification all outrank TRACE: of such calls the tracer is not
+// told. So a task that loads a filter behind the tracer's (the scenario's, or one of its own) is stopped from then on
+// at every call, before any filter is asked; that costs two stops a call. `every_call` does so from the start.
 #pragma once
 
 #include <sys/types.h>
@@ -60,8 +60,8 @@ class CallTracer {
   ~CallTracer();
   static std::string why_not();  // "" where it can; asks only, traces nothing
 
-  void load_filter() const;                // in the child. Throws KernelError
-  void adopt(pid_t pid, bool every_call);  // a child of this process, held back by a gate. Throws KernelError
+  void load_filter() const;                        // in the child. Throws KernelError
+  void adopt(pid_t pid, bool every_call = false);  // a child of this process, held back by a gate. Throws KernelError
   // True when it was a ptrace stop. Never blocks; a task that has gone meanwhile is no error.
   bool handle(pid_t pid, int status, Sink& sink);
   // Reports the calls that tasks are still in, and the last of those that were left out. No calls after that.

@@ -1,8 +1,13 @@
 // System calls of programs, as BPF and ptrace see them: the same of both.
 #include <gmock/gmock.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "played.hpp"
 #include "scripts.hpp"
@@ -216,6 +221,37 @@ TEST_P(Calls, ThatAFilterFailed) {
   ASSERT_EQ(failed.size(), 1u);
   EXPECT_EQ(failed[0].error, ECONNRESET);
   EXPECT_EQ(to_string(failed[0].peer), "127.0.0.1:8080");
+}
+
+// As the scenario's own filter would: static, and loaded behind the tracer's.
+void fail_every_recvfrom() {
+  sock_filter code[] = {{BPF_LD | BPF_W | BPF_ABS, 0, 0, 0},
+                        {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_recvfrom},
+                        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | ECONNRESET},
+                        {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};
+  sock_fprog filter{4, code};
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0) ::_exit(9);
+}
+
+TEST_P(Calls, ThatTheScenariosFilterFailed) {
+  auto what = script(both_ends);
+  what.confine = fail_every_recvfrom;
+  const auto failed = play(what).calls("recvfrom");
+  ASSERT_EQ(failed.size(), 1u);
+  EXPECT_EQ(failed[0].error, ECONNRESET);
+}
+
+TEST(CallsByPtrace, SeeTheSameWithEveryCall) {
+  auto what = script(both_ends);
+  const auto some = calls_in(by_ptrace(what));
+  what.every_call = true;
+  EXPECT_EQ(calls_in(by_ptrace(what)), some);
+}
+
+TEST(CallsByPtrace, SayThatTimingWasDisturbed) {
+  const auto played = by_ptrace(script(both_ends));
+  EXPECT_TRUE(played.account("syscalls").disturbs);
+  EXPECT_EQ(played.account("syscalls").events, played.all<Call>().size());
 }
 
 TEST_P(Calls, ThatAFilterKilledTheProcessFor) {
