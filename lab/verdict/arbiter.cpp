@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <optional>
 
+#include "verdict/deeds.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -153,6 +156,49 @@ Decision decide(const Case& one) {
   return d;
 }
 
+namespace {
+
+// A call that failed before the first connect, for want of something or because a filter said so.
+std::optional<Decision> kept_from_connecting(const Facts& facts) {
+  for (const auto& [pid, process] : facts.processes)
+    for (const auto& trouble : process.troubles) {
+      const auto& deed = trouble.deed;
+      const bool serves = process.accepts || !process.serves.empty();
+      if (trouble.made_good || serves || (!trouble.filtered && !shortage(deed))) continue;
+      Decision d;
+      auto& v = d.verdict;
+      d.by = "client";
+      v.cause = trouble.filtered           ? (trouble.filter_action == "stall"   ? "seccomp/stalled"
+                                              : trouble.filter_action == "errno" ? "seccomp/errno"
+                                                                                 : "seccomp/killed")
+                : deed.kind == Kind::spawn ? "limits/processes"
+                : deed.error == ENOMEM     ? "limits/memory"
+                : deed.error == EFBIG      ? "limits/file-size"
+                                           : "limits/descriptors";
+      const bool parted = trouble.filtered || facts.complete("filters");
+      v.status = parted && facts.complete("wire") ? Status::confirmed : Status::likely;
+      const auto text = fmt::format("{}: {} → {}", process_text(&process), deed.call,
+                                    deed.error ? error_name(deed.error) : trouble.filter_action);
+      v.because.push_back({trouble.filtered ? "filters"
+                           : deed.step      ? "actors"
+                                            : "syscalls",
+                           text,
+                           {trouble.filter_at ? trouble.filter_at.event : deed.mark.event}});
+      if (facts.complete("wire")) v.because.push_back({"wire", "no SYN was seen", {}});
+      v.culprit = {.kind = "call",
+                   .name = deed.call,
+                   .pid = pid,
+                   .detail = deed.error ? error_name(deed.error) : trouble.filter_action};
+      v.summary = fmt::format("The client never got as far as connect: {} failed with {}", deed.call, v.culprit.detail);
+      if (const auto* entry = cause(v.cause))
+        for (const auto next : entry->next) v.next.emplace_back(next);
+      return d;
+    }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Decision decide_without_connections(const Facts& facts) {
   Decision d;
   auto& v = d.verdict;
@@ -162,18 +208,7 @@ Decision decide_without_connections(const Facts& facts) {
     v.next = missing_sources(facts);
     return d;
   }
-  // What kept a process from getting as far as connect.
-  for (const auto& [pid, process] : facts.processes)
-    for (const auto& trouble : process.troubles)
-      if (trouble.filtered && !trouble.made_good && trouble.deed.kind == Kind::descriptor) {
-        v.cause = "seccomp/errno";
-        v.status = Status::likely;
-        v.summary = fmt::format("A seccomp filter failed {} with {} and nobody connected", trouble.deed.call,
-                                error_name(trouble.deed.error));
-        v.because.push_back({"filters", v.summary, {trouble.filter_at.event}});
-        d.by = "client";
-        return d;
-      }
+  if (auto kept = kept_from_connecting(facts)) return *kept;
   v.cause = "connect/never-tried";
   d.by = "client";
   v.summary = "The client never called connect";

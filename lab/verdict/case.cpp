@@ -59,9 +59,20 @@ bool Case::gone() const {
 bool Case::starved() const { return complaint && complaint->what == What::starved; }
 bool Case::unconnected() const { return complaint && complaint->what == What::no_connect; }
 
+namespace {
+
+// A filter, not the network, failed the client's connect.
+bool failed_by_filter(const Case& one) {
+  const auto snags = one.snags(Who::client);
+  return std::any_of(snags.begin(), snags.end(), [](const auto& snag) { return snag.trouble->filtered; });
+}
+
+}  // namespace
+
 Who Case::doer() const {
   if (!complaint) return Who::client;
   if (complaint->what == What::failed || complaint->what == What::died) return complaint->victim;
+  if (complaint->what == What::no_connect && failed_by_filter(*this)) return complaint->victim;
   if (gone() && closing.any && !closing.foreign()) return closing.from;
   return other(complaint->victim);
 }
@@ -113,36 +124,43 @@ std::optional<bool> Case::unaccepted() const {
 
 bool Case::accepted() const { return unaccepted() == std::optional(false); }
 
-std::set<int> Case::holders(Who who) const {
-  std::set<int> all = conn.acts[who].pids;
-  all.insert(conn.holders[who].begin(), conn.holders[who].end());
-  if (who == Who::server && all.empty()) {
-    if (const auto* queue = listener()) all.insert(queue->pids.begin(), queue->pids.end());
-    if (all.empty()) {
-      // Without socket diagnostics: whoever called accept on that address, or can only be the server.
-      for (const auto& [pid, process] : facts.processes) {
-        const bool tried = std::any_of(process.troubles.begin(), process.troubles.end(), [&](const Trouble& t) {
-          return t.deed.kind == Kind::accept && (!t.local.known() || t.local.port == conn.server.port);
-        });
-        const bool waits = std::any_of(process.inside.begin(), process.inside.end(),
-                                       [](const auto& in) { return in.second.kind == Kind::accept; });
-        if (tried || waits || process.accepts) all.insert(pid);
-      }
-    }
+namespace {
+
+bool covers(const Address& listener, const Address& wanted) {
+  const bool any_address = std::all_of(listener.ip.begin(), listener.ip.end(), [](auto byte) { return byte == 0; });
+  return listener.port == wanted.port && (any_address || listener.ip == wanted.ip);
+}
+
+// Whoever accepts on that address, as far as sockets or calls tell; else whoever accepts at all.
+std::set<int> servers_of(const Facts& facts, const Conn& conn, const Listener* listener) {
+  std::set<int> all;
+  if (listener) all = listener->pids;
+  for (const auto& [pid, process] : facts.processes)
+    if (std::any_of(process.serves.begin(), process.serves.end(),
+                    [&](const Address& a) { return covers(a, conn.server); }))
+      all.insert(pid);
+  if (!all.empty()) return all;
+  for (const auto& [pid, process] : facts.processes) {
+    const auto accepts = [](const Deed& deed) { return deed.kind == Kind::accept; };
+    const bool waits =
+        std::any_of(process.inside.begin(), process.inside.end(), [&](const auto& in) { return accepts(in.second); });
+    const bool tried = std::any_of(process.troubles.begin(), process.troubles.end(),
+                                   [&](const Trouble& t) { return accepts(t.deed); });
+    if (process.accepts || waits || tried) all.insert(pid);
   }
   return all;
 }
 
+}  // namespace
+
+std::set<int> Case::holders(Who who) const {
+  std::set<int> all = conn.acts[who].pids;
+  all.insert(conn.holders[who].begin(), conn.holders[who].end());
+  return all.empty() && who == Who::server ? servers_of(facts, conn, listener()) : all;
+}
+
 bool Case::acts_known(Who who) const {
-  std::set<int> pids = conn.acts[who].pids;
-  pids.insert(conn.holders[who].begin(), conn.holders[who].end());
-  if (pids.empty() && who == Who::server) {
-    if (const auto* queue = listener()) pids = queue->pids;
-    for (const auto& [pid, process] : facts.processes)
-      if (process.accepts || std::any_of(process.inside.begin(), process.inside.end(),
-                                         [](const auto& in) { return in.second.kind == Kind::accept; }))
-        pids.insert(pid);
-  }
+  const auto pids = holders(who);
   return std::any_of(pids.begin(), pids.end(), [&](int pid) {
     const auto* process = facts.process(pid);
     if (!process) return false;

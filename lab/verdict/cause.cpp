@@ -135,18 +135,18 @@ bool in_time(const Case& one, const Hits& hits) {
   const bool soon = hits.open_first.t <= until + read_late;
   if (!one.complaint) return soon;
   const auto& then = one.complaint->then;
+  const bool icmp_only = hits.icmp == hits.count;
+  if (icmp_only || hits.syn) return soon;
   if (hits.data) {
     if (!stream.syns || !one.acts_known(hits.from)) return soon;
-    return hits.open_seq - (stream.isn + 1) < then[hits.from].written;
+    if (hits.open_seq - (stream.isn + 1) < then[hits.from].written) return true;
   }
-  if (hits.fin) {
-    const bool closed =
-        std::any_of(acts.closers.begin(), acts.closers.end(), [&](const Deed& d) { return d.start < until; });
-    return closed || (soon && hits.from != one.victim());
-  }
-  if (hits.rst && !hits.icmp) return soon && hits.from != one.victim();
-  if (hits.pure_ack) return then[other(hits.from)].open && soon;
-  return soon;
+  if (hits.pure_ack && soon &&
+      (then[other(hits.from)].open || !one.conn.stream[other(hits.from)].answered || hits.probes))
+    return true;
+  const bool closed =
+      std::any_of(acts.closers.begin(), acts.closers.end(), [&](const Deed& d) { return d.start < until; });
+  return ((hits.fin || hits.rst) && soon && hits.from != one.victim()) || (hits.fin && closed);
 }
 
 }  // namespace

@@ -117,6 +117,11 @@ std::optional<Finding> find_closed(const Case& one) {
       fmt::format("The {} closed the connection {}; {}", name_of(who), stage_text(one, who), outcome_text(one));
   if (!one.closing.any && (one.conn.stream.client.mptcp || one.conn.stream.server.mptcp))
     result->summary += " (MPTCP: the data stream was closed without a FIN)";
+  // A reset long after the FIN may be that of a socket that had expired meanwhile.
+  const auto& stream = one.conn.stream[who];
+  if (one.complaint->what != What::eof && stream.fin && stream.rst && stream.rst.t - stream.fin.t > 500'000'000 &&
+      !one.facts.complete("kernel"))
+    result->doubts.push_back("whether FIN_WAIT2 had run out before the reset is not known (kernel: off)");
   if (closer.how == How::exec) result->summary += " (closed by an exec)";
   return result;
 }
@@ -273,29 +278,43 @@ std::optional<Finding> find_stopped(const Case& one) {
 // What each end still lacked when the victim gave up, for the three ways of being left alone.
 struct Standstill {
   Who victim, doer;
-  bool lost = false;  // something did not get across: not the program's doing
+  bool lost = false;      // something did not get across: not the program's doing
+  bool given_up = false;  // by TCP, not by the program
+  bool crossed = false;   // it is known that everything got across
   std::optional<bool> unaccepted;
   std::optional<bool> unread;  // bytes for the doer that it has not read
   std::uint64_t delivered = 0, read = 0;
 };
+
+// Bytes that wait to be read. The kernel counts a FIN as one (rcv_nxt, net/ipv4/tcp_diag.c).
+std::uint32_t waiting_in(const evidence::SocketState& s) {
+  const bool finished = s.state == "CLOSE_WAIT" || s.state == "LAST_ACK" || s.state == "CLOSING";
+  return s.receive_queue - (finished && s.receive_queue ? 1U : 0U);
+}
 
 std::optional<Standstill> standstill(const Case& one) {
   if (!one.starved()) return std::nullopt;
   const Who victim = one.victim(), doer = other(victim);
   Standstill s{.victim = victim, .doer = doer};
   const auto& then = one.complaint->then;
+  // TCP itself gave up: segments were lost, whatever the programs did. A shut window is the exception.
+  s.given_up = one.complaint->deed && one.complaint->deed->error != 0;
   s.lost = one.gap(victim).any || one.gap(doer).any || !open_hits(one, true).empty();
-  s.delivered = then[victim].delivered;
+  s.delivered = one.conn.wire ? then[victim].delivered : then[victim].written;
   s.read = then[victim].read;
   s.unaccepted = doer == Who::server ? one.unaccepted() : std::optional(false);
   // Accepted later than the victim's patience is not accepted.
   if (doer == Who::server && one.conn.acts.server.accepted && one.conn.acts.server.accepted.t > one.complaint->at.t)
     s.unaccepted = true;
   const auto& seen = one.conn.socket[doer];
-  if (one.acts_known(doer) && one.conn.wire)
+  if (one.acts_known(doer) && (one.conn.wire || one.acts_known(victim)))
     s.unread = s.delivered > s.read;
   else if (seen && seen->state.state != "TIME_WAIT")
-    s.unread = seen->state.receive_queue > 0;
+    s.unread = waiting_in(seen->state) > 0;
+  // Written and read agree in both directions: nothing can have been lost.
+  const bool settled = one.acts_known(doer) && one.acts_known(victim) && then[victim].written == then[victim].read &&
+                       then[doer].written == then[doer].read;
+  s.crossed = (one.wire_complete && one.conn.wire) || settled;
   return s;
 }
 
@@ -304,6 +323,7 @@ Finding alone(const Case& one, std::string_view name, const Standstill& s) {
   result.chosen = true;
   result.by = by_text(one, s.doer);
   result.doubts = waiting_doubts(one, s.doer);
+  if (!s.crossed) result.doubts.push_back("whether everything got across is not known (wire: off or incomplete)");
   for (const int pid : one.holders(s.doer)) {
     const auto* process = one.facts.process(pid);
     if (!process) continue;
@@ -324,7 +344,12 @@ std::optional<Finding> find_not_accepting(const Case& one) {
   const auto* queue = one.listener();
   const bool deferred =
       queue && queue->options.find("defer-accept") != std::string::npos && !one.conn.stream.client.first_data;
-  if (s->lost && !deferred) return std::nullopt;
+  if ((s->lost || s->given_up) && !deferred) return std::nullopt;
+  // Still in SYN_RECV, or never seen past it: the handshake's last ACK may be what is missing.
+  const auto& server = one.conn.socket.server;
+  const bool opened = one.conn.left_syn_recv.server || (server && server->state.state == "ESTABLISHED") ||
+                      one.conn.stream.server.answered;
+  if (server && server->state.state == "SYN_RECV" && !deferred) return std::nullopt;
   auto result = alone(one, "application/not-accepting", *s);
   if (const auto& seen = one.conn.socket.server; seen && seen->state.inode == 0)
     result.mechanism.insert(
@@ -349,6 +374,7 @@ std::optional<Finding> find_not_accepting(const Case& one) {
            std::any_of(entry.second.inside.begin(), entry.second.inside.end(),
                        [](const auto& in) { return in.second.kind == Kind::accept; });
   });
+  if (!opened && !deferred) result.doubts.push_back("whether the server's end was ever open is not known");
   if (in_accept && !deferred) result.doubts.push_back("the server is inside accept, which would have returned");
   result.summary = fmt::format("The connection waits in the listen queue: nobody accepted it; {}", outcome_text(one));
   if (deferred)
@@ -369,7 +395,7 @@ bool inside_io(const Case& one, Who who) {
 std::optional<Finding> find_not_reading(const Case& one) {
   const auto s = standstill(one);
   if (!s || s->unaccepted == std::optional(true) || s->unread != std::optional(true)) return std::nullopt;
-  if (s->lost && !one.conn.stream[s->doer].zero_window) return std::nullopt;
+  if ((s->lost || s->given_up) && !one.conn.stream[s->doer].zero_window) return std::nullopt;
   auto result = alone(one, "application/not-reading", *s);
   if (one.acts_known(s->doer))
     result.mechanism.insert(
@@ -393,7 +419,8 @@ std::optional<Finding> find_not_reading(const Case& one) {
 
 std::optional<Finding> find_not_answering(const Case& one) {
   const auto s = standstill(one);
-  if (!s || s->lost || s->unaccepted == std::optional(true) || s->unread != std::optional(false)) return std::nullopt;
+  if (!s || s->lost || s->given_up || s->unaccepted == std::optional(true) || s->unread != std::optional(false))
+    return std::nullopt;
   auto result = alone(one, "application/not-answering", *s);
   const bool both = one.conn.acts[s->doer].pending || inside_io(one, s->doer);
   if (both) result.by = "nobody";

@@ -93,6 +93,18 @@ std::optional<Finding> find_refused(const Case& one) {
     result.doubts.push_back("whether somebody listens on the other address family is not known (sockets: off)");
   result.culprit = {.kind = "peer", .name = to_string(one.conn.server)};
   result.summary = fmt::format("Nobody listens on {}: the connection was refused", to_string(one.conn.server));
+  // Whoever listened there before, and is gone.
+  for (const int pid : one.holders(Who::server))
+    if (const auto* process = one.facts.process(pid);
+        process && process->exited && !process->by_lab && process->exited.t < one.until()) {
+      const auto how = process->signal ? "was killed by " + signal_title(process->signal)
+                                       : fmt::format("had ended with status {}", process->status);
+      result.mechanism.push_back(
+          record("actors", fmt::format("{}, which listened there, {}", process_text(process), how), process->exited));
+      result.culprit = process_culprit(process, how);
+      result.summary =
+          fmt::format("Nobody listens on {} any more: {} {}", to_string(one.conn.server), process_text(process), how);
+    }
   return result;
 }
 
@@ -117,7 +129,7 @@ std::optional<Finding> find_unreachable(const Case& one) {
   const int error = error_of(one);
   const bool no_path = error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL || error == ENETDOWN ||
                        error == EINVAL || error == EACCES;
-  if (!no_path) return std::nullopt;
+  if (!no_path || one.doer() == Who::client) return std::nullopt;  // a filter's error is no path's
   auto result = start(one, "connect/unreachable");
   const auto* hits = syn_eater(one, true);
   if (hits) blame_rule(one, *hits, result);

@@ -199,7 +199,13 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
   for (const Who receiver : {other(one.victim()), one.victim()}) {
     const auto& conn = one.conn;
     const Who sender = other(receiver);
-    const bool narrow = conn.stream[receiver].zero_window && conn.stream[receiver].window == 0;
+    const bool shut = conn.stream[receiver].zero_window && conn.stream[receiver].window == 0;
+    // More to send than the window holds, and nothing under way: the sender waits for it to open.
+    const auto& sending = conn.socket[sender];
+    const bool slit = sending && sending->state.timer == "probe" &&
+                      sending->state.not_sent > sending->state.send_window && sending->state.send_window > 0 &&
+                      sending->state.unacked == 0;
+    const bool narrow = shut || slit;
     const bool lacking =
         one.gap(sender).any || narrow || one.complaint->then[sender].written > one.complaint->then[sender].delivered;
     if (!lacking) continue;
@@ -228,7 +234,13 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
     if (!counter.empty())
       result.mechanism.push_back(record("counters", fmt::format("{} moved by {}", counter, one.facts.counter(counter)),
                                         one.facts.counter_mark(counter)));
-    if (narrow)
+    if (slit)
+      result.mechanism.push_back(
+          record("sockets",
+                 fmt::format("the {} has {} to send and a window of {}", name_of(sender),
+                             plural(sending->state.not_sent, "byte"), sending->state.send_window),
+                 sending->at));
+    if (shut)
       result.mechanism.push_back(
           record("wire", fmt::format("the {} advertises a window of 0 although its program reads", name_of(receiver)),
                  conn.stream[receiver].zero_window));

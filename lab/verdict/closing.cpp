@@ -40,9 +40,9 @@ bool unwatched_reset_rule(const Facts& facts) {
   });
 }
 
-// The end's socket as it was seen clearly after `t`.
+// The end's socket as it was seen clearly after `t`, having closed nothing.
 const SocketFacts* seen_after(const Conn& conn, Who who, std::int64_t t) {
-  const auto& last = conn.socket[who];
+  const auto& last = conn.alive[who];
   return last && last->at.t > t + kLater ? &*last : nullptr;
 }
 
@@ -56,8 +56,7 @@ void judge_fin(const Case& one, Closing& closing) {
         "wire", fmt::format("the {} went on sending at number {}, where its FIN would have stood", end, stream.fin_seq),
         stream.past_fin));
   }
-  if (const auto* socket = seen_after(one.conn, closing.from, closing.at.t);
-      socket && (socket->state.state == "ESTABLISHED" || socket->state.state == "CLOSE_WAIT"))
+  if (const auto* socket = seen_after(one.conn, closing.from, closing.at.t); socket)
     closing.why.push_back(record("sockets",
                                  fmt::format("the {}'s socket is {} {} after the FIN that bears its address", end,
                                              socket->state.state, span_text(socket->at.t - closing.at.t)),
@@ -98,10 +97,10 @@ Origin origin_of_reset(const Case& one, Closing& closing) {
                built.at));
     return Origin::tcp;
   }
-  if (const auto* socket = seen_after(conn, closing.from, closing.at.t); socket && socket->state.state == "ESTABLISHED")
+  if (const auto* socket = seen_after(conn, closing.from, closing.at.t); socket)
     return alien("sockets",
-                 fmt::format("the {}'s socket is still ESTABLISHED {} after the reset that bears its address", end,
-                             span_text(socket->at.t - closing.at.t)),
+                 fmt::format("the {}'s socket is still {} {} after the reset that bears its address", end,
+                             socket->state.state, span_text(socket->at.t - closing.at.t)),
                  socket->at);
   const std::string netns = routed ? end : "";
   if (facts.complete("counters") && facts.counters.count(netns)) {
@@ -113,7 +112,8 @@ Origin origin_of_reset(const Case& one, Closing& closing) {
         fmt::format("TcpOutRsts moved by {}, {} on the wire", built, plural(on_wire, "reset is", "resets are"));
     const Mark mark = at == all.end() ? Mark{} : at->second.at;
     if (built == 0) return alien("counters", text, mark ? mark : closing.at);
-    if (static_cast<std::uint64_t>(built) >= on_wire) {
+    // More built than seen: some were eaten, and which of those seen TCP built is open.
+    if (static_cast<std::uint64_t>(built) == on_wire) {
       closing.why.push_back(record("counters", text, mark));
       return Origin::tcp;
     }

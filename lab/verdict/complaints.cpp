@@ -132,7 +132,10 @@ class Docket {
       return;
     }
     const bool unanswered = c.first_data && (!s.last_data || s.last_data.t < c.last_data.t);
-    const bool client_known = one_.acts_known(Who::client);
+    // A client that relays, or reads where nobody looks, has no word of its own.
+    const auto& acts = conn_.acts.client;
+    const bool silent = acts.read == 0 && acts.written == 0 && c.bytes > 0;
+    const bool client_known = one_.acts_known(Who::client) && !silent;
     const auto& closing = one_.closing;
     if (closing.any && closing.fin && closing.from == Who::server && !client_known && (unanswered || !s.first_data) &&
         !c.fin)
@@ -152,6 +155,9 @@ class Docket {
     if (!conn_.handshake) return;
     for (const Who who : {Who::client, Who::server}) {
       const auto& stream = conn_.stream[who];
+      const auto& receiver = conn_.acts[other(who)];
+      // What is lost on the way to an end that has finished is no loss.
+      if (conn_.stream[other(who)].fin || !receiver.closers.empty()) continue;
       const bool repeated = stream.open() && stream.repeats > 0 && end_.t - stream.open_since.t > kPatience;
       const bool eaten = std::any_of(conn_.hits.begin(), conn_.hits.end(),
                                      [&](const Hits& h) { return h.open_first && h.from == who && (h.data || h.fin); });

@@ -124,6 +124,23 @@ constexpr std::int64_t kBlocked = 5'000'000;
 Kind kind_of_call(std::string_view call) { return lookup(kCalls, call); }
 Kind kind_of_verb(std::string_view verb) { return lookup(kVerbs, verb); }
 
+namespace {
+
+// "send 50MiB timeout=1s" asked for 52,428,800 bytes; "send 'text'" for what it wrote.
+std::int64_t asked(const std::string& step) {
+  const auto at = step.find(' ');
+  if (at == std::string::npos || at + 1 >= step.size() || step[at + 1] < '0' || step[at + 1] > '9') return 0;
+  char* unit = nullptr;
+  const auto number = std::strtoll(step.c_str() + at + 1, &unit, 10);
+  const std::string_view rest(unit);
+  return rest.starts_with("KiB")   ? number << 10
+         : rest.starts_with("MiB") ? number << 20
+         : rest.starts_with("GiB") ? number << 30
+                                   : number;
+}
+
+}  // namespace
+
 std::optional<Deed> deed_of(const evidence::StepDone& step, Mark mark) {
   if (step.outcome == "not reached" || (step.start_ns == 0 && step.end_ns == 0)) return std::nullopt;
   Deed deed{.kind = kind_of_verb(step.verb), .shown = step.step.empty() ? step.verb : step.step, .call = step.call};
@@ -132,9 +149,10 @@ std::optional<Deed> deed_of(const evidence::StepDone& step, Mark mark) {
   deed.to_eof = step.verb == "recv-until-eof";
   deed.pending = step.outcome == "stopped";
   deed.timed_out = step.outcome == "timeout";
-  deed.eof = step.outcome == "eof" ||
-             (deed.kind == Kind::read && !deed.pending && step.error == 0 && step.bytes == 0) ||
-             (deed.to_eof && step.error == 0 && !deed.pending && !deed.timed_out);
+  // A blocking send that wrote less ran into its timeout.
+  if (step.verb == "send" && step.bytes >= 0 && step.bytes < asked(step.step)) deed.timed_out = true;
+  const bool failed = deed.pending || deed.timed_out || step.error != 0;
+  deed.eof = step.outcome == "eof" || (deed.to_eof && !failed);
   deed.linger_reset = step.linger_reset;
   deed.pid = step.pid;
   deed.tid = step.tid;

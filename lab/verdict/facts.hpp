@@ -51,13 +51,13 @@ struct Stream {
   bool answered = false;    // acked is known
   std::uint32_t acked = 0;  // highest acknowledgement from the other end that arrived
   std::uint32_t segments = 0, data_segments = 0, syns = 0, repeats = 0, probes = 0, fins = 0, rsts = 0;
-  std::uint64_t bytes = 0;                  // payload, each byte once
-  std::uint64_t delivered = 0;              // payload that the other end acknowledged
-  Mark first, syn, first_data, last_data;   // data: new data only
-  Mark fin, rst;                            // the first of each
-  Mark last_repeat, zero_window, acked_at;  // acked_at: when the other end last acknowledged something new
-  Mark open_since;                          // the oldest byte that is not acknowledged yet was sent then
-  Mark past_fin;                            // new data at or behind its own FIN's number: the FIN was not its own
+  std::uint64_t bytes = 0;                       // payload, each byte once
+  std::uint64_t delivered = 0;                   // payload that the other end acknowledged
+  Mark first, last, syn, first_data, last_data;  // data: new data only
+  Mark fin, rst;                                 // the first of each
+  Mark last_repeat, zero_window, acked_at;       // acked_at: when the other end last acknowledged something new
+  Mark open_since;                               // the oldest byte that is not acknowledged yet was sent then
+  Mark past_fin;                                 // new data at or behind its own FIN's number: the FIN was not its own
   std::uint32_t fin_seq = 0, rst_seq = 0;
   bool rst_acks = false;                       // RST,ACK: built for a socket; a bare RST answers a segment
   bool late_rst = false;                       // a reset after both had finished
@@ -97,6 +97,7 @@ struct Hits {
   std::string reason, where;                   // of a drop
   Who from = Who::client;                      // the end whose segments it ate
   std::uint32_t count = 0, icmp = 0, syn = 0, fin = 0, rst = 0, data = 0, pure_ack = 0;
+  std::uint32_t probes = 0;  // of the pure ACKs: keepalive, one number below the next byte's
   Mark first, last;
   Mark open_first;  // first of those that were never made good
   bool any_end = false, any_ack = false;
@@ -216,6 +217,7 @@ struct Conn {
   Both<std::optional<SocketFacts>> socket;  // as last seen
   Both<std::optional<SocketFacts>> gone;    // its last word when it was freed
   Both<std::optional<SocketFacts>> before;  // the state before the last one
+  Both<std::optional<SocketFacts>> alive;   // last seen ESTABLISHED or CLOSE_WAIT: it had closed nothing yet
   Both<std::set<int>> holders;              // pids that socket diagnostics showed
   Both<bool> left_syn_recv;                 // the server's socket was seen past SYN_RECV
   Both<std::vector<KernelReset>> built;     // resets that TCP built
@@ -284,6 +286,7 @@ struct Process {
   std::optional<Deed> last;
   std::optional<Deed> failed_connect, closed_listener;
   std::set<int> children;
+  std::set<Address> serves;  // addresses that it accepted on or listened on
 };
 
 struct Listener {

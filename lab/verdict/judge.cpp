@@ -59,15 +59,21 @@ void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
     auto& near = connections[i];
     const auto& v = near.verdict;
     const bool own_choice = v.cause == "application/closed" || v.cause == "application/closed-unread" ||
-                            v.cause == "application/reset" || v.cause == "application/not-answering";
+                            v.cause == "application/reset" || v.cause == "application/exited" ||
+                            v.cause == "application/not-answering";
     if (near.by != "proxy" || !own_choice) continue;
     const Case near_case(facts, facts.conns[i]);
+    bool clear = true;  // nothing onwards can have made it close
     for (std::size_t j = 0; j < connections.size(); ++j) {
       const auto& far = connections[j];
-      if (i == j || far.verdict.cause == "none" || far.verdict.cause == "unknown" || far.by == "proxy") continue;
+      if (i == j || far.by == "proxy") continue;
       const Case far_case(facts, facts.conns[j]);
       if (!shares(near_case.holders(Who::server), far_case.holders(Who::client)) || far.began_ns < near.began_ns)
         continue;
+      if (far.verdict.cause == "none" || far.verdict.cause == "unknown") {
+        clear &= far.verdict.status == Status::confirmed;
+        continue;
+      }
       if (!far_case.complaint || far_case.until() > near_case.until()) continue;
       near.by = far.by;
       auto inherited = far.verdict;
@@ -75,7 +81,12 @@ void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
       inherited.summary = fmt::format("Behind the proxy: {}", far.verdict.summary);
       inherited.because.insert(inherited.because.end(), v.because.begin(), v.because.end());
       near.verdict = std::move(inherited);
+      clear = true;
       break;
+    }
+    if (!clear && near.verdict.status == Status::confirmed) {
+      near.verdict.status = Status::likely;
+      near.verdict.because.push_back({"not excluded", "what became of its connection onwards is not known", {}});
     }
   }
 }
@@ -87,17 +98,19 @@ std::string others_text(const std::map<std::string, std::size_t>& tally, const s
   return text;
 }
 
-// The most frequent cause of those that did not end well; of equals the surest, then the earliest.
+// The most frequent cause of those that did not end well; of equals the earliest. It is shown by its surest case.
 Verdict of_run(const std::vector<Connection>& connections) {
   std::map<std::string, std::size_t> tally;
   for (const auto& c : connections) ++tally[c.verdict.cause];
   const Connection* best = nullptr;
   const auto weight = [&](const Connection& c) {
     const bool bad = c.verdict.cause != "none", known = c.verdict.cause != "unknown";
-    return std::tuple(bad, bad && known ? tally[c.verdict.cause] : 0, known, c.verdict.status);
+    return std::tuple(bad, bad && known ? tally[c.verdict.cause] : 0, known);
   };
   for (const auto& c : connections)
     if (!best || weight(c) > weight(*best)) best = &c;
+  for (const auto& c : connections)
+    if (c.verdict.cause == best->verdict.cause && c.verdict.status > best->verdict.status) best = &c;
   auto verdict = best->verdict;
   if (connections.size() > 1) {
     verdict.summary += fmt::format(" ({} of {})", tally[verdict.cause], plural(connections.size(), "connection"));

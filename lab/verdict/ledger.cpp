@@ -80,6 +80,16 @@ Ledger::Found Ledger::find(const Address& source, const Address& target) {
 void Ledger::alias(const Address& source, const Address& target, std::size_t conn, Who from) {
   by_tuple_[{source, target}] = {conn, from};
   by_tuple_[{target, source}] = {conn, other(from)};
+  catch_up({source, target});
+  catch_up({target, source});
+}
+
+void Ledger::catch_up(const Tuple& tuple) {
+  const auto at = early_.find(tuple);
+  if (at == early_.end()) return;
+  const auto told = std::move(at->second);
+  early_.erase(at);
+  for (const auto& [what, mark] : told) std::visit([&, m = mark](const auto& one) { take(one, m); }, what);
 }
 
 Ledger::Found Ledger::make(const Address& client, const Address& server, Mark mark) {

@@ -82,8 +82,14 @@ class Ledger {
   void take(const evidence::Milestone& milestone, Mark mark);
   void take(const evidence::Output&, Mark) {}
 
+  // Told of before its connection was known: a drop on no wire, before the step that connected was written down.
+  template <class Told>
+  void put_off(const Told& told, Mark mark);
+  void catch_up(const Tuple& tuple);
+
   Facts facts_;
-  std::size_t seen_ = 0;
+  std::size_t seen_ = 0, put_off_ = 0;
+  std::map<Tuple, std::vector<std::pair<evidence::What, Mark>>> early_;
   std::map<Tuple, std::pair<std::size_t, Who>> by_tuple_;
   std::map<std::pair<int, int>, std::pair<std::size_t, Who>> by_fd_;  // (pid, descriptor)
   std::map<std::uint64_t, std::pair<std::size_t, Who>> by_socket_;    // the kernel's socket

@@ -101,6 +101,8 @@ void Ledger::act(Deed deed, const Address& local, const Address& peer) {
   if (deed.kind == Kind::listener_close && !deed.error && !deed.pending) proc.closed_listener = deed;
   if (deed.kind == Kind::connect && deed.error && !harmless(deed)) proc.failed_connect = deed;
   if (deed.kind == Kind::connect) proc.connects = true;
+  if (local.port && (deed.kind == Kind::accept || deed.kind == Kind::listener_close || deed.call == "listen"))
+    proc.serves.insert(local);
   if (deed.kind == Kind::accept && !deed.error && !deed.pending) proc.accepts = true;
   if (found.conn) on_connection(*found.conn, found.from, deed);
   proc.last = std::move(deed);

@@ -36,11 +36,12 @@ bool same_eater(const Hits& a, const Hits& b) {
 // Reasons that end no data's life: the packet had been delivered, or the socket was on its way out.
 bool ordinary(const std::string& reason) {
   return reason.empty() || reason == "NOT_SPECIFIED" || reason == "NO_SOCKET" || reason == "CONSUMED" ||
-         reason == "TCP_OLD_DATA" || reason == "TCP_OLD_ACK" || reason == "TCP_OLD_SEQUENCE" || reason == "TCP_CLOSE" ||
-         reason == "TCP_FLAGS" || reason == "TCP_RESET" || reason == "TCP_ABORT_ON_DATA" || reason == "TCP_FASTOPEN" ||
-         reason == "TCP_INVALID_SYN" || reason == "TCP_ACK_UNSENT_DATA" || reason == "TCP_OVERWINDOW" ||
-         reason == "TCP_INVALID_SEQUENCE" || reason == "TCP_TOO_OLD_ACK" || reason == "TCP_INVALID_ACK_SEQUENCE" ||
-         reason == "TCP_RFC7323_PAWS" || reason == "TCP_OFOMERGE" || reason == "SKB_CONSUMED";
+         reason == "QUEUE_PURGE" || reason == "TCP_OLD_DATA" || reason == "TCP_OLD_ACK" ||
+         reason == "TCP_OLD_SEQUENCE" || reason == "TCP_CLOSE" || reason == "TCP_FLAGS" || reason == "TCP_RESET" ||
+         reason == "TCP_ABORT_ON_DATA" || reason == "TCP_FASTOPEN" || reason == "TCP_INVALID_SYN" ||
+         reason == "TCP_ACK_UNSENT_DATA" || reason == "TCP_OVERWINDOW" || reason == "TCP_INVALID_SEQUENCE" ||
+         reason == "TCP_TOO_OLD_ACK" || reason == "TCP_INVALID_ACK_SEQUENCE" || reason == "TCP_RFC7323_PAWS" ||
+         reason == "TCP_OFOMERGE" || reason == "SKB_CONSUMED";
 }
 
 }  // namespace
@@ -50,6 +51,7 @@ bool still_missing(const Conn& conn, const Hits& hits) {
   const auto& back = conn.stream[other(hits.from)];
   if (hits.rst) return true;
   if (hits.any_end && (!own.answered || behind(own.acked, hits.end))) return true;
+  if (hits.probes && back.last.t < hits.last.t) return true;  // nothing has come back since
   if (!hits.any_end && hits.pure_ack) return back.open() || !back.answered;
   return hits.icmp > 0 || (hits.syn && !conn.handshake);
 }
@@ -78,6 +80,11 @@ void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32
   }
   all.max_length = std::max(all.max_length, length);
   const bool syn = has(flags, 'S'), fin = has(flags, 'F'), rst = has(flags, 'R');
+  // A client sends anything but a SYN only once its handshake is over.
+  if (all.from == Who::client && !syn && !rst && has(flags, 'A') && !conn.handshake) {
+    conn.handshake = true;
+    conn.handshake_at = mark;
+  }
   all.syn += syn;
   all.fin += fin;
   all.rst += rst;
@@ -89,9 +96,18 @@ void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32
     all.any_end = true;
   } else {
     ++all.pure_ack;
+    if (conn.stream[all.from].started && seq + 1 == conn.stream[all.from].next) ++all.probes;
     if (!all.any_ack || behind(all.ack, ack)) all.ack = ack;
     all.any_ack = true;
   }
+}
+
+template <class Told>
+void Ledger::put_off(const Told& told, Mark mark) {
+  constexpr std::size_t most = 4096;
+  if (!told.source.port || !told.target.port || put_off_ >= most) return;
+  ++put_off_;
+  early_[{told.source, told.target}].emplace_back(told, mark);
 }
 
 void Ledger::take(const evidence::TraceHit& hit, Mark mark) {
@@ -106,7 +122,7 @@ void Ledger::take(const evidence::TraceHit& hit, Mark mark) {
   }
   if (!found.conn) {
     // An eaten SYN is on no wire: the rule is the first to tell of the connection.
-    if (hit.icmp || !has(hit.flags, 'S') || has(hit.flags, 'A') || !hit.source.known()) return;
+    if (hit.icmp || !has(hit.flags, 'S') || has(hit.flags, 'A') || !hit.source.known()) return put_off(hit, mark);
     found = make(hit.source, hit.target, mark);
     found.conn->known_order = true;
   }
@@ -143,7 +159,7 @@ void Ledger::take(const evidence::KernelEvent& event, Mark mark) {
   const auto found = find(event.source, event.target);
   if (event.socket && found.conn) by_socket_[event.socket] = {index_of(*found.conn), found.from};
   if (event.kind == "send-reset") return reset_built(event, mark);
-  if (!found.conn) return;
+  if (!found.conn) return event.kind == "drop" || event.kind == "state" ? put_off(event, mark) : void();
   auto& conn = *found.conn;
   if (event.kind == "drop") {
     if (ordinary(event.reason)) return;
@@ -155,6 +171,10 @@ void Ledger::take(const evidence::KernelEvent& event, Mark mark) {
     const bool leaves = event.old_state == "ESTABLISHED" && (event.state == "FIN_WAIT1" || event.state == "CLOSE");
     if (leaves || (event.old_state == "CLOSE_WAIT" && event.state == "LAST_ACK"))
       if (!conn.kernel_closed[found.from]) conn.kernel_closed[found.from] = mark;
+    if (found.from == Who::client && event.state == "ESTABLISHED" && !conn.handshake) {
+      conn.handshake = true;
+      conn.handshake_at = mark;
+    }
     if (found.from == Who::server && event.old_state == "SYN_RECV") conn.left_syn_recv.server = true;
   }
 }

@@ -53,6 +53,7 @@ void Ledger::take(const evidence::SocketState& socket, Mark mark) {
     conn.gone[who] = SocketFacts{socket, mark};
     return;
   }
+  if (socket.state == "ESTABLISHED" || socket.state == "CLOSE_WAIT") conn.alive[who] = SocketFacts{socket, mark};
   if (conn.socket[who]) conn.before[who] = std::move(conn.socket[who]);
   conn.socket[who] = SocketFacts{socket, mark};
 }

@@ -121,7 +121,13 @@ Ledger::Found Ledger::place(const evidence::Segment& segment, Mark mark) {
     return {found.conn, Who::server};
   }
   if (stray(segment, mark)) return {};
-  if (has(segment, 'R')) return {};
+  if (has(segment, 'R')) {
+    // RST,ACK without a number answers a SYN that is on no wire (RFC 9293, 3.10.7.1).
+    if (!ack || segment.seq != 0) return {};
+    found = make(segment.target, segment.source, mark);
+    found.conn->known_order = true;
+    return {found.conn, Who::server};
+  }
   // Seen from the middle: the listener is the server, else the lower port.
   const bool source_serves =
       listens(segment.source) || (!listens(segment.target) && segment.source.port < segment.target.port);
@@ -160,6 +166,7 @@ void Ledger::sent(Conn& conn, Who from, const evidence::Segment& segment, Mark m
   const auto end = end_of(segment);
   stream.segments += 1 + segment.folded;
   ++stream.left;
+  stream.last = mark;
   if (!stream.first) {
     stream.first = mark;
     stream.ttl = segment.ttl;

@@ -64,7 +64,7 @@ Gap Case::gap(Who from) const {
         break;
       }
   for (const auto* known : {&conn.socket[from], &conn.gone[from]})
-    if (const auto& seen = *known; seen && struggles(seen->state) && back.window != 0)
+    if (const auto& seen = *known; seen && struggles(seen->state) && (back.window != 0 || !conn.wire))
       add(record("sockets", socket_text(from, seen->state), seen->at), Mark{});
   if (gap.any && !gap.since) gap.since = stream.last_data ? stream.last_data : conn.handshake_at;
   return gap;
