@@ -20,3 +20,12 @@ function(lab_test ring area)
   gtest_discover_tests(${target} TEST_PREFIX "${ring}/${area}/" PROPERTIES LABELS ${ring} TIMEOUT 120
     DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST)
 endfunction()
+
+# lab_cli_test(AREA): tests/cli/AREA_test.py, with the built program in LAB.
+function(lab_cli_test area)
+  if(NOT Python3_FOUND)
+    return()
+  endif()
+  add_test(NAME cli/${area} COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/cli/${area}_test.py)
+  set_tests_properties(cli/${area} PROPERTIES LABELS cli TIMEOUT 600 ENVIRONMENT "LAB=$<TARGET_FILE:lab_program>")
+endfunction()

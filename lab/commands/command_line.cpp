@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "commands/completion.hpp"
 #include "commands/parser.hpp"
 #include "scenario/nearest.hpp"
@@ -58,15 +60,34 @@ CommandShape shape(const CLI::App& app) {
 
 }  // namespace
 
+// Of all commands only the one that argv names is built, where it names one: the whole takes longer than a small run's
+// set-up. Help, mistakes and completion need them all.
 Parser::Parser(int argc, const char* const* argv) {
   typed = "lab";
   for (int i = 1; i < argc; ++i) typed += fmt::format(" {}", argv[i]);
   app.require_subcommand(1);
   app.set_version_flag("--version", std::string("lab ") + kVersion);
   app.footer(kStatuses);
-  for (auto* add : {add_run, add_list, add_show, add_check, add_new, add_diagnose, add_explain, add_causes, add_shell,
-                    add_doctor, add_completion}) {
-    add(*this);
+  struct Known {
+    std::string_view name;
+    void (*add)(Parser&);
+  };
+  constexpr Known known[] = {{"run", add_run},
+                             {"list", add_list},
+                             {"show", add_show},
+                             {"check", add_check},
+                             {"new", add_new},
+                             {"diagnose", add_diagnose},
+                             {"explain", add_explain},
+                             {"causes", add_causes},
+                             {"shell", add_shell},
+                             {"doctor", add_doctor},
+                             {"completion", add_completion}};
+  const std::string_view wanted = argc > 1 ? argv[1] : "";
+  const bool one = wanted != "completion" &&
+                   std::any_of(std::begin(known), std::end(known), [&](const Known& k) { return k.name == wanted; });
+  for (const auto& command : known) {
+    if (!one || command.name == wanted) command.add(*this);
   }
 }
 

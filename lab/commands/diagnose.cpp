@@ -61,6 +61,7 @@ scenario::Scenario read(const DiagnoseArguments& arguments, const std::string& t
     throw UsageError(first.message, first.hint);
   }
   auto& scenario = read.value;
+  for (const auto& problem : run::examine(scenario)) throw UsageError(problem.message, problem.hint);
   scenario.path.clear();
   if (!arguments.ruleset.empty()) {
     scenario.firewall.ruleset_file = arguments.ruleset;
@@ -101,18 +102,20 @@ void write_outputs(std::ostream& out, const Report& report) {
   }
 }
 
-void save(const DiagnoseArguments& arguments, const std::string& text, const Report& report) {
+void save(const DiagnoseArguments& arguments, const std::string& ruleset, const Report& report) {
   if (arguments.save.empty()) return;
+  const auto idle = unfired(report);
+  for (const auto& name : idle) fmt::print(stderr, "{}: never fired, and is left out\n", name);
   const auto file = place_for(arguments.save);
-  write_new(file, text + expectations_of(report));
+  write_new(file, improvise(arguments, ruleset, idle) + expectations_of(report));
   fmt::print(stderr, "wrote {}; try: lab run {}\n", file.string(), file.string());
 }
 
 }  // namespace
 
 int diagnose(const DiagnoseArguments& arguments) {
-  const auto text = improvise(arguments, ruleset_text(arguments));
-  const std::vector<scenario::Scenario> one{read(arguments, text)};
+  const auto ruleset = ruleset_text(arguments);
+  const std::vector<scenario::Scenario> one{read(arguments, improvise(arguments, ruleset))};
   Teller teller(arguments.telling, 1);
   const auto report = run_it(one, arguments);
   if (interrupt_signal()) return 128 + interrupt_signal();
@@ -123,7 +126,7 @@ int diagnose(const DiagnoseArguments& arguments) {
   }
   teller.tell(report);
   teller.finish();
-  save(arguments, text, report);
+  save(arguments, ruleset, report);
   return teller.status();
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "commands/shell_words.hpp"
+#include "report/lines.hpp"
 #include "report/names.hpp"
 #include "scenario/reader.hpp"
 
@@ -36,7 +37,7 @@ std::string value_of(const std::string& text) { return is_number(text) ? text : 
 
 class Cast {
  public:
-  explicit Cast(const DiagnoseArguments& arguments) {
+  Cast(const DiagnoseArguments& arguments, const std::set<std::string>& without) {
     if (!arguments.client.empty() && !arguments.command.empty()) {
       throw UsageError("--client and a command behind -- are both the client");
     }
@@ -49,11 +50,13 @@ class Cast {
     for (const auto& limit : arguments.limits) {
       auto [name, value] = halves("--limit", limit);
       auto& program = meant(name);
+      if (without.contains(program.role + ".limits." + name)) continue;
       program.limits.push_back(fmt::format("{} = {}", name, value_of(value)));
     }
     for (const auto& filter : arguments.seccomp) {
       auto [call, action] = halves("--seccomp", filter);
       auto& program = meant(call);
+      if (without.contains(fmt::format("{}: {} {}", program.role, call, action))) continue;
       program.filters.emplace_back(call, action);
     }
   }
@@ -131,19 +134,30 @@ std::string toml_string(const std::string& text) {
   return out + "\"";
 }
 
-std::string improvise(const DiagnoseArguments& arguments, const std::string& ruleset) {
+std::string improvise(const DiagnoseArguments& arguments, const std::string& ruleset,
+                      const std::set<std::string>& without) {
   if (arguments.ipv4 && arguments.ipv6) throw UsageError("-4 and -6 exclude each other");
-  const Cast cast(arguments);
+  const Cast cast(arguments, without);
   const auto& programs = cast.programs();
   std::string who;
   for (const auto& program : programs)
     who += fmt::format("{}{}", who.empty() ? "" : " and ", fmt::join(program.words, " "));
-  auto text = fmt::format("summary = {}\n", toml_string("Diagnosed: " + who));
+  std::replace_if(
+      who.begin(), who.end(), [](unsigned char c) { return c < 0x20; }, ' ');
+  auto text = fmt::format("summary = {}\n", toml_string(report::cut("Diagnosed: " + who, 100)));
   if (!arguments.timeout.empty()) text += fmt::format("timeout = {}\n", toml_string(arguments.timeout));
   text += network_table(arguments);
   if (!ruleset.empty()) text += fmt::format("\n[firewall]\nnft = {}\n", toml_string(ruleset));
   for (const auto& program : programs) text += program_table(program, arguments, programs.size() == 1);
   return text;
+}
+
+std::set<std::string> unfired(const report::Report& report) {
+  std::set<std::string> names;
+  for (const auto& fault : report.faults) {
+    if (!fault.fired && !fault.unobserved) names.insert(fault.name);
+  }
+  return names;
 }
 
 std::string expectations_of(const report::Report& report) {
@@ -156,11 +170,6 @@ std::string expectations_of(const report::Report& report) {
   }
   if (report.judgement.connections.size() == 1) {
     text += fmt::format("[expect.wire]\ncloses = {}\n", toml_string(report.judgement.connections.front().closes));
-  }
-  const char* table = "[expect.rules]\n";
-  for (const auto& fault : report.faults) {
-    if (!fault.fired && !fault.unobserved)
-      text += fmt::format("{}{} = 0\n", std::exchange(table, ""), toml_string(fault.name));
   }
   return text;
 }

@@ -2,6 +2,7 @@
 // keeps.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -10,10 +11,15 @@
 
 namespace lab::commands {
 
-// `ruleset`: its text, "" for none. Throws UsageError for options that can't be meant.
-std::string improvise(const DiagnoseArguments& arguments, const std::string& ruleset);
+// `ruleset`: its text, "" for none. `without`: faults by the names that reports give them, which are left out. Throws
+// UsageError for options that can't be meant.
+std::string improvise(const DiagnoseArguments& arguments, const std::string& ruleset,
+                      const std::set<std::string>& without = {});
 
-// The outcome as [expect]: cause, exits, what closed it, and 0 for each fault that never fired.
+// Faults that never fired: a scenario that has them would fail for that alone.
+std::set<std::string> unfired(const report::Report& report);
+
+// The outcome as [expect]: cause, exits, and what closed it.
 std::string expectations_of(const report::Report& report);
 
 // A TOML basic string.

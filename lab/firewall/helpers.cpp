@@ -82,7 +82,8 @@ std::string Helpers::handshake() {
   const nft::Remember forth{Change::update, name, false}, back{Change::update, name, true},
       gone{Change::remove, name, false};
   put(before, Direction::to_server, {kBegins, forth, back}, "handshake begins");
-  put(before, Direction::to_client, {kAnswers, forth}, "handshake is answered");
+  // A repeated SYN,ACK begets another last ACK, which is the handshake's too.
+  put(before, Direction::to_client, {kAnswers, forth, back}, "handshake is answered");
   put(after, Direction::to_server, {kEnds, gone}, "handshake is over");
   put(after, Direction::to_client, {kAnswers, gone}, "handshake's answer is through");
   return name;

@@ -36,12 +36,13 @@ class Acts {
  public:
   explicit Acts(const FlowFilter& flow) : flow_(flow) {}
 
-  void see(const evidence::StepDone& s, std::int64_t) {
+  void see(const evidence::StepDone& s, std::int64_t t_ns) {
     if (s.start_ns == 0 || s.outcome == "not reached") return;
     auto side = flow_.socket(s.local, s.peer);
     if (side == Side::none && !(s.local.known() && s.peer.known())) side = flow_.task(s.pid, s.tid);
-    const auto outcome = s.outcome == "stopped" ? std::string("still waiting at the end") : s.outcome;
-    span(side, s.start_ns, s.end_ns, acts(s.call) || acts(s.verb), s.step, outcome);
+    const bool waiting = s.outcome == "stopped" && s.end_ns == 0;
+    span(side, s.start_ns, waiting ? t_ns : s.end_ns, acts(s.call) || acts(s.verb), s.step,
+         waiting ? "still waiting" : s.outcome);
   }
 
   void see(const evidence::Call& c, std::int64_t t_ns) {

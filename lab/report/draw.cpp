@@ -56,7 +56,8 @@ class Drawing {
   }
 
   std::string time(const Row& row) const {
-    return fmt::format("{:{}.3f}", static_cast<double>(row.t_ns - ladder_.rows.front().t_ns) / 1e6, kTime);
+    const auto ms = static_cast<double>(row.t_ns - ladder_.rows.front().t_ns) / 1e6;
+    return pad_left(fmt::format("{}{:.3f}", row.about ? "~" : "", ms), kTime);
   }
 
   void put(const std::string& time, const std::string& left, const std::string& middle, const std::string& right,

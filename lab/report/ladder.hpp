@@ -19,6 +19,7 @@ struct Row {
     note,  // what happened to both, or was folded
   };
   std::int64_t t_ns = 0;  // CLOCK_MONOTONIC
+  bool about = false;     // the source has no timestamps: it was read then
   Kind kind = Kind::note;
   std::string text;
   std::string stop;  // an arrow that did not arrive: what ate it, and where

@@ -82,6 +82,7 @@ class Packets {
     auto row = row_of(hit, t_ns, sender);
     row.stop = culprit(hit);
     row.reach = reach_of(hit.hook);
+    row.about = true;
     stop(std::move(row));
   }
 

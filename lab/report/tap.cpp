@@ -29,12 +29,12 @@ void write_block(std::ostream& out, const CaseLine& c) {
   out << "  ---\n  result: " << name_of(c.result) << "\n  cause: " << yaml(c.cause) << "\n  status: " << c.status
       << "\n  message: " << yaml(c.headline) << "\n  duration_ms: " << fmt::format("{:.3f}", c.seconds * 1000) << '\n';
   if (c.result != Result::pass && !c.detail.empty()) {
-    out << "  detail: |2\n";
+    out << "  detail: |\n";
     std::string_view text = c.detail;
     while (!text.empty()) {
       const auto line = text.substr(0, text.find('\n'));
       text.remove_prefix(std::min(text.size(), line.size() + 1));
-      out << (line.empty() ? "" : "    ") << printable(line) << '\n';
+      out << "    " << printable(line) << '\n';  // an empty line too: some readers take it for the block's end
     }
   }
   out << "  ...\n";

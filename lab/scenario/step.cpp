@@ -35,8 +35,8 @@ const VerbRow* verb(const Word& word, const Hand& hand) {
     return nullptr;
   }
   if (!(row->roles & bit(hand.reading.role))) {
-    hand.wrong(word.offset, "'" + std::string(row->name) + "' is a step of " + who(row->roles) + ", not of a " +
-                                std::string(name_of(hand.reading.role)));
+    hand.wrong(word.offset, "'" + std::string(row->name) + "' is a step of " + who(row->roles) + ", not of " +
+                                (hand.reading.role == Role::op ? "an " : "a ") + std::string(name_of(hand.reading.role)));
   }
   return row;
 }

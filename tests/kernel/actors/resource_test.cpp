@@ -181,6 +181,7 @@ TEST(Resource, TwoHundredClientsAtOnceAgainstTwoHundredThreads) {
 TEST(Resource, ClientsThatTellAProcessAreProcesses) {
   auto serves = server({"accept", "recv"});
   serves.repeat = {};
+  serves.backlog = 70;
   auto many = client({"connect", "exit 3"});
   many.parallel = 70;
   Troupe troupe({serves, many});

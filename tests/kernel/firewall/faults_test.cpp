@@ -121,6 +121,20 @@ TEST_P(Faults, ARepeatedSynIsPartOfTheHandshake) {
   });
 }
 
+// The server did not hear the first last ACK: its repeated SYN,ACK is answered by another one.
+TEST_P(Faults, ARepeatedLastAckIsPartOfTheHandshake) {
+  in_namespace([] {
+    nft("table inet loss { chain in { type filter hook prerouting priority -500\n tcp dport 8080 tcp flags ack / "
+        "syn,ack numgen inc mod 1000 < 1 counter drop\n }\n}\n");
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add({acting("it", RuleAction::reject_tcp_reset, [](Rule& r) { r.match.after = after_handshake(); })});
+    Pair pair(family());  // accept() returns a second later
+    EXPECT_EQ(hits(ruleset, "it"), 0u);
+    say(pair.client, "refused");
+    EXPECT_EQ(read_error(pair.client), ECONNRESET);
+  });
+}
+
 TEST_P(Faults, ARefusalIsNotBehindTheHandshake) {
   in_namespace([] {
     Ruleset ruleset(family(), flow(family()));

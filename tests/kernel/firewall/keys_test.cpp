@@ -50,18 +50,17 @@ const Meant to_server = each([](const Seen& s) { return s.to_server; });
 const Meant to_client = each([](const Seen& s) { return !s.to_server; });
 const Meant any = each([](const Seen&) { return true; });
 
-// Behind the handshake's segments: SYN, SYN,ACK and the first segment towards the server without SYN.
+// Behind the handshake's segments: SYN, SYN,ACK and the first segment towards the server behind each SYN,ACK.
 const Meant behind_handshake = [](const Segments& all) {
   std::map<std::uint16_t, bool> over;
   std::vector<bool> which;
   for (const auto& seen : all) {
     const bool syn = seen.flags & kSyn;
-    if (syn || (seen.to_server && !over[seen.client_port])) {
-      which.push_back(false);
-      over[seen.client_port] |= !syn;
-    } else {
-      which.push_back(true);
-    }
+    which.push_back(!syn && (!seen.to_server || over[seen.client_port]));
+    if (syn)
+      over[seen.client_port] = false;
+    else if (seen.to_server)
+      over[seen.client_port] = true;
   }
   return which;
 };

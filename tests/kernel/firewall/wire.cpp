@@ -30,19 +30,21 @@ struct Peer {
   sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
-Peer peer(Family family, std::uint16_t port) {
+Peer peer(Family family, std::uint16_t port, const std::string& host = "") {
   Peer to;
   if (family == Family::ipv4) {
     auto& v4 = reinterpret_cast<sockaddr_in&>(to.storage);
     v4.sin_family = AF_INET;
     v4.sin_port = htons(port);
     v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (!host.empty()) inet_pton(AF_INET, host.c_str(), &v4.sin_addr);
     to.size = sizeof v4;
   } else {
     auto& v6 = reinterpret_cast<sockaddr_in6&>(to.storage);
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(port);
     v6.sin6_addr = in6addr_loopback;
+    if (!host.empty()) inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr);
     to.size = sizeof v6;
   }
   return to;
@@ -124,9 +126,9 @@ std::uint64_t Wire::lost() const {
   return statistics.tp_drops;
 }
 
-Server::Server(Family family, std::uint16_t port) : socket_(stream(family)) {
+Server::Server(Family family, std::uint16_t port, const char* host) : socket_(stream(family)) {
   set(socket_, SOL_SOCKET, SO_REUSEADDR, 1);
-  auto at = peer(family, port);
+  auto at = peer(family, port, host);
   sys::check(::bind(socket_.get(), at.get(), at.size), "bind");
   sys::check(::listen(socket_.get(), 64), "listen");
 }
@@ -142,7 +144,7 @@ sys::Descriptor dial(Family family, std::uint16_t port, const SocketOptions& opt
   if (options.mark) set(made, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark));
   // tcp_rcv_synsent_state_process: an ACK is put off where the socket defers or is in ping-pong mode.
   if (options.lazy_ack) set(made, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
-  auto to = peer(family, port);
+  auto to = peer(family, port, options.host);
   sys::check(::connect(made.get(), to.get(), to.size), "connect");
   set(made, IPPROTO_TCP, TCP_NODELAY, 1);
   return made;

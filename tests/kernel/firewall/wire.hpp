@@ -37,11 +37,12 @@ class Wire {
 struct SocketOptions {
   std::uint32_t mark = 0;  // SO_MARK
   bool lazy_ack = false;   // the handshake's last ACK waits for data
+  const char* host = "";   // another than loopback
 };
 
 class Server {
  public:
-  explicit Server(scenario::Family family, std::uint16_t port = 8080);
+  explicit Server(scenario::Family family, std::uint16_t port = 8080, const char* host = "");
   sys::Descriptor accept();  // waits
 
  private:

@@ -50,7 +50,7 @@ TEST(Text, ARuleIsPrintedAsNftPrintsIt) {
 	chain output-before {
 		type filter hook output priority filter - 1; policy accept;
 		tcp dport 8080 tcp flags syn / syn,ack update @handshake-output { tcp sport . tcp dport } update @handshake-output { tcp dport . tcp sport } counter packets 0 bytes 0 comment "lab: handshake begins"
-		tcp sport 8080 tcp flags syn,ack / syn,ack update @handshake-output { tcp sport . tcp dport } counter packets 0 bytes 0 comment "lab: handshake is answered"
+		tcp sport 8080 tcp flags syn,ack / syn,ack update @handshake-output { tcp sport . tcp dport } update @handshake-output { tcp dport . tcp sport } counter packets 0 bytes 0 comment "lab: handshake is answered"
 	}
 
 	chain output {

@@ -1,0 +1,90 @@
+"""What a user gets wrong: a clear message on standard error, the contract's status, nothing on standard output."""
+
+import os
+import unittest
+
+from lab import CLEAN, Case, both_users
+
+
+class CommandLine(Case):
+    def fails(self, words, *parts, status=2):
+        done = self.says(status, *words)
+        self.assertEqual(done.stdout, "")
+        for part in parts:
+            self.assertIn(part, done.stderr)
+
+    def test_each_is_2_with_a_hint(self):
+        self.fails([], "lab --help")
+        self.fails(["runn"], "unknown command 'runn'", "did you mean 'run'?")
+        self.fails(["run"], "run what?")
+        self.fails(["run", "--al"], "unknown option '--al'", "did you mean '--all'?")
+        self.fails(["run", "firewall-dorp"], "firewall-dorp", "did you mean 'firewall-drop'?")
+        self.fails(["run", "firewall-drop", "-o", "xml"], "-o", "xml", "json")
+        self.fails(["run", "firewall-drop", "--timeout", "soon"], "--timeout soon", "50ms")
+        self.fails(["run", "firewall-drop", "-4", "-6"], "-4 and -6")
+        self.fails(["run", "firewall-drop", "--repeat", "0"], "--repeat 0")
+        self.fails(["run", "firewall-drop", "--repeat", "x"], "--repeat")
+        self.fails(["run", "firewall-drop", "-j", "0"], "--jobs")
+        self.fails(["run", "firewall-drop", "--tap", "-o", "json"], "--tap")
+        self.fails(["run", "--tag", "no-such-tag"], "no-such-tag")
+        self.fails(["run", "firewall-drop", "--set", "networkk.mtu=5"], "networkk")
+        self.fails(["show"], "lab show --help")
+        self.fails(["explain", "firewall/dorp"], "did you mean 'firewall/drop'?")
+        self.fails(["completion", "tcsh"], "tcsh", "bash, zsh or fish")
+
+    def test_help_is_0(self):
+        for words in (["--help"], ["run", "--help"], ["--version"]):
+            self.assertNotEqual(self.says(0, *words).stdout, "")
+
+
+class Files(Case):
+    def test_a_missing_file(self):
+        self.assertIn("No such file", self.says(2, "run", "./nothing.toml").stderr)
+
+    def test_every_mistake_at_once_with_its_place(self):
+        self.write("bad.toml", 'summary = 5\n[serverr]\n[client]\nsteps = ["connekt"]\n')
+        for command in ("run", "check"):
+            done = self.says(2, command, "./bad.toml")
+            self.assertIn("bad.toml:1:", done.stderr)
+            self.assertIn("bad.toml:2:", done.stderr)
+            self.assertIn("bad.toml:4:", done.stderr)
+            self.assertIn("did you mean 'connect'?", done.stderr)
+
+    def test_broken_toml(self):
+        self.write("broken.toml", 'summary = "x\n')
+        self.assertIn("broken.toml:1:", self.says(2, "check", "./broken.toml").stderr)
+
+    def test_check_tells_what_no_kernel_accepts(self):
+        self.write("rules/refused.toml", 'summary = "x"\n[[rule]]\nhook = "postrouting"\naction = "reject tcp-reset"\n')
+        self.assertIn("postrouting", self.says(2, "check", "rules/refused.toml").stderr)
+
+    def test_check_tells_what_no_namespace_can_set(self):
+        self.write("sysctl.toml", CLEAN + '[network]\nsysctl = { "net.core.rmem_max" = 5 }\n')
+        self.assertIn("net.core.rmem_max", self.says(2, "check", "./sysctl.toml").stderr)
+
+    def test_check_of_good_ones(self):
+        self.write("clean.toml", CLEAN)
+        self.assertEqual(self.says(0, "check", "./clean.toml", "firewall-drop").stderr, "")
+
+    @both_users
+    def test_a_program_that_does_not_exist(self, rootless):
+        self.write("none.toml", 'summary = "x"\n[server]\nrun = ["./no-such-program"]\n[client]\nsteps = ["connect"]\n')
+        done = self.says(2, "run", "./none.toml", rootless=rootless)
+        self.assertIn("no-such-program", done.stdout + done.stderr)
+
+    def test_a_file_that_is_no_evidence(self):
+        self.write("foreign.jsonl", '{"a": 1}\n')
+        self.write("empty.jsonl", "")
+        for name in ("foreign.jsonl", "empty.jsonl"):
+            self.assertIn(name, self.says(2, "explain", name).stderr)
+
+    def test_nothing_is_left_behind(self):
+        self.write("clean.toml", CLEAN)
+        before = set(os.listdir("/tmp")), set(os.listdir(self.folder))
+        self.says(0, "run", "./clean.toml")
+        self.assertEqual(set(os.listdir(self.folder)), before[1])
+        self.assertEqual([n for n in set(os.listdir("/tmp")) - before[0] if "lab" in n and "lab-cli" not in n], [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,156 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "commands/commands.hpp"
+#include "commands/foreign.hpp"
+#include "commands/improvised.hpp"
+#include "commands/shell_words.hpp"
+#include "scenario/reader.hpp"
+
+namespace lab::commands {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+TEST(ShellWords, SplitsAsAShell) {
+  EXPECT_THAT(shell_words("python3 server.py  8080"), ElementsAre("python3", "server.py", "8080"));
+  EXPECT_THAT(shell_words("a 'b c' \"d e\" f\\ g"), ElementsAre("a", "b c", "d e", "f g"));
+  EXPECT_THAT(shell_words("a'b'\"c\"d"), ElementsAre("abcd"));
+  EXPECT_THAT(shell_words("'' \"\""), ElementsAre("", ""));
+  EXPECT_THAT(shell_words("\"\\n \\\" \\\\ \\$\""), ElementsAre("\\n \" \\ $"));
+  EXPECT_THAT(shell_words("'a\\'"), ElementsAre("a\\"));
+  EXPECT_THAT(shell_words(" \t\n"), ElementsAre());
+}
+
+TEST(ShellWords, AQuoteMustBeClosed) {
+  for (const char* text : {"'", "a 'b", "\"", "\"a\\", "a\\"}) EXPECT_THROW(shell_words(text), UsageError) << text;
+}
+
+std::vector<std::string> told(std::string_view ruleset) {
+  std::vector<std::string> all;
+  for (const auto& name : foreign_names(ruleset)) {
+    all.push_back(name.name + ":" + std::to_string(name.line) + (name.fatal ? " fatal" : ""));
+  }
+  return all;
+}
+
+constexpr const char* kDump = R"(table inet filter {
+  # iifname "commented"
+  chain input {
+    type filter hook input priority 0; policy drop;
+    iifname "lo" accept
+    iif eth0 tcp dport 22 accept
+    iifname { "docker0", "br-1234" } drop
+    iifname vmap { "eth0" : jump from_net, "lo" : accept }
+    oifname != "wg0" drop
+    meta iifname "lo*" log prefix "iifname eth9 "
+  }
+  chain early { type filter hook ingress device "eth0" priority 0; }
+}
+)";
+
+TEST(Foreign, NamesAreFoundWithTheirLines) {
+  EXPECT_THAT(told(kDump), ElementsAre("eth0:6 fatal", "docker0:7", "br-1234:7", "eth0:8", "wg0:9", "eth0:12 fatal"));
+}
+
+TEST(Foreign, WithoutThemNothingChanges) {
+  const std::string own = "table inet t { chain c { iif lo accept; } }";
+  EXPECT_EQ(match_to_sandbox(own).text, own);
+  EXPECT_EQ(match_to_sandbox(own).hidden, 0U);
+}
+
+TEST(Foreign, AreMatchedToTheLinkAndWhatAcceptsTheLinkIsHidden) {
+  const auto adapted = match_to_sandbox(
+      "iif \"lo\" accept\niifname lo accept\niif eth0 drop\noifname { \"a\", \"b\" } drop\niif lo drop\n");
+  EXPECT_EQ(adapted.text,
+            "iifname \"lab-none\" accept\niifname lab-none accept\niif lo drop\noifname { \"lo\", \"lo\" } drop\niif "
+            "lo drop\n");
+  EXPECT_EQ(adapted.hidden, 2U);
+}
+
+TEST(Foreign, AnUnclosedQuoteOrBraceEndsTheSearch) {
+  for (const char* text : {"iif \"eth0", "iifname { eth0", "iifname", "iif {", "iifname vmap { \"a\" :"}) {
+    EXPECT_NO_THROW(foreign_names(text));
+    EXPECT_NO_THROW(match_to_sandbox(text));
+  }
+}
+
+DiagnoseArguments pair() {
+  DiagnoseArguments a;
+  a.server = "python3 'my server.py'";
+  a.client = "./client";
+  a.port = 8888;
+  return a;
+}
+
+scenario::Scenario scenario_of(const DiagnoseArguments& arguments, const std::string& ruleset = {}) {
+  auto read = scenario::parse_scenario(improvise(arguments, ruleset), "/tmp/diagnose.toml", {});
+  for (const auto& mistake : read.mistakes) ADD_FAILURE() << scenario::to_string(mistake);
+  return read.value;
+}
+
+TEST(Improvise, IsAScenarioThatReads) {
+  auto a = pair();
+  a.limits = {"nofile=64", "client.as=64MiB"};
+  a.seccomp = {"accept4=errno EMFILE 3+"};
+  a.sysctl = {"net.ipv4.tcp_retries2=3"};
+  a.timeout = "5s";
+  const auto s = scenario_of(a, "table inet x {\n\tcomment \"a \\ b\"\n}\n");
+  ASSERT_EQ(s.actors.size(), 2U);
+  EXPECT_EQ(s.actors[0].listen->port, 8888);
+  EXPECT_THAT(s.actors[0].run, testing::Contains("my server.py"));
+  EXPECT_EQ(s.actors[0].limits.nofile, 64U);
+  EXPECT_EQ(s.actors[1].limits.as, 64U << 20U);
+  ASSERT_TRUE(s.actors[0].seccomp);
+  EXPECT_EQ(s.actors[0].seccomp->rules[0].action.error, EMFILE);
+  EXPECT_EQ(s.actors[0].seccomp->rules[0].when->first, 3U);
+  EXPECT_EQ(s.firewall.ruleset, "table inet x {\n\tcomment \"a \\ b\"\n}\n");
+  EXPECT_EQ(s.timeout, std::chrono::seconds(5));
+}
+
+TEST(Improvise, AClientAloneIsToldWhereToGo) {
+  DiagnoseArguments a;
+  a.command = {"curl", "-s", "it's\n\x01 \"odd\""};
+  a.port = 9;
+  const auto s = scenario_of(a);
+  ASSERT_EQ(s.actors.size(), 1U);
+  EXPECT_EQ(s.actors[0].run.back(), "it's\n\x01 \"odd\"");
+  EXPECT_EQ(s.actors[0].env.at("LAB_PORT"), "9");
+}
+
+TEST(Improvise, SixIsSix) {
+  auto a = pair();
+  a.ipv6 = true;
+  const auto s = scenario_of(a);
+  EXPECT_EQ(s.network.family, scenario::Family::ipv6);
+  EXPECT_EQ(s.actors[0].listen->host, "::1");
+}
+
+TEST(Improvise, TheOutcomeReadsAsExpectations) {
+  report::Report r;
+  r.judgement.run.cause = "firewall/drop";
+  r.judgement.connections.resize(1);
+  r.judgement.connections[0].closes = "server FIN";
+  report::ActorLine client{.role = "client", .name = "client"}, server{.role = "server", .name = "server"};
+  client.exit = 3;
+  server.signal = "SIGKILL";
+  r.actors = {client, server};
+  r.faults = {{.name = "server.limits.nofile", .kind = "limit"},
+              {.name = "client: recvfrom errno EIO 2", .kind = "seccomp"}};
+  auto a = pair();
+  a.limits = {"nofile=64", "as=1MiB"};
+  a.seccomp = {"client.recvfrom=errno EIO 2", "accept4=kill-process"};
+  auto read = scenario::parse_scenario(improvise(a, "", unfired(r)) + expectations_of(r), "/tmp/diagnose.toml", {});
+  for (const auto& mistake : read.mistakes) ADD_FAILURE() << scenario::to_string(mistake);
+  EXPECT_THAT(read.value.expect.cause, ElementsAre("firewall/drop"));
+  EXPECT_EQ(read.value.expect.actors.size(), 2U);
+  EXPECT_EQ(read.value.expect.wire.size(), 1U);
+  EXPECT_FALSE(read.value.actors[0].limits.nofile);
+  EXPECT_TRUE(read.value.actors[0].limits.as);
+  EXPECT_TRUE(read.value.actors[0].seccomp);
+  EXPECT_FALSE(read.value.actors[1].seccomp);
+}
+
+}  // namespace
+}  // namespace lab::commands
