@@ -15,10 +15,14 @@
 //   when
 //      its task exits, with the time it began; so nothing has to be collected while the actors live.
 //
+// CPU time of loading and attaching: packets 3 ms; calls 5 ms more, on a busy machine 14; 13 ms more where the thin BTF
+// is not cached. So `calls` are worth their price only where a program will be run.
+//
 // System calls are those of tasks that have called execve inside the sandbox: not init's, not step actors'. They are
 // the ones in syscalls_table.cpp: on TCP sockets all, else failures; ENOENT from open is left out, and a call repeated
-// more than a thousand times a second is counted and its last occurrence told. io_uring's work is not seen (account()
-// says when it was set up), nor are 32-bit programs' calls.
+// more than a thousand times a second is counted and its last occurrence told. io_uring's work is not seen (finish()
+// says when it was set up), nor are 32-bit programs' calls. Older kernels (6.1) let go of a file only on the way back
+// from close(2): what that does to its connection is then later than the call's return.
 #pragma once
 
 #include <sys/types.h>
