@@ -6,6 +6,7 @@
 //   read             reading a scenario
 //   rules/N          compiling and committing N rules; rules_nft/N is `nft -f` of the same rules as a process
 #include <benchmark/benchmark.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>

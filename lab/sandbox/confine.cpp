@@ -90,6 +90,18 @@ void carry_capabilities_through_exec() {
 
 }  // namespace
 
+namespace {
+
+// 1 byte: no file fits, and no core handler of the host is started (fs/coredump.c). The caller's hard limit may be 0.
+void no_core_files() {
+  rlimit allowed{};
+  check(::getrlimit(RLIMIT_CORE, &allowed), "read limit core");
+  const auto most = std::min<rlim_t>(allowed.rlim_max, 1);
+  limit(RLIMIT_CORE, "core", most, most);
+}
+
+}  // namespace
+
 void confine(const Confinement& how, int keep_fd) {
   if (how.limits && how.limits->nproc) own_user_namespace(how.identity);
   auto keep = how.keep;
@@ -100,7 +112,7 @@ void confine(const Confinement& how, int keep_fd) {
     drop_capabilities();
   else if (how.program)
     carry_capabilities_through_exec();
-  limit(RLIMIT_CORE, "core", 1, 1);
+  no_core_files();
   if (how.limits) apply(*how.limits, how.program);
 }
 

@@ -89,6 +89,7 @@ std::optional<Finding> find_refused(const Case& one) {
     result.doubts.push_back("TcpOutRsts moved by 0: no TCP built the reset");
   if (!one.facts.complete("nft-trace") && !one.facts.on("sockets"))
     result.doubts.push_back("a rule that rejects would look the same (rule trace: off)");
+  if (!one.facts.on("actors")) result.doubts.push_back("whether a server had run and ended is not known (actors: off)");
   if (!one.facts.on("sockets"))
     result.doubts.push_back("whether somebody listens on the other address family is not known (sockets: off)");
   result.culprit = {.kind = "peer", .name = to_string(one.conn.server)};

@@ -163,8 +163,10 @@ TEST_P(Routed, CountsAtForward) {
       });
 }
 
-TEST_P(Routed, ResetAtForward) {
-  const auto family = GetParam();
+// IPv4 only: with IPv6 the first segments behind a cold neighbour cache may be repeated, and a repeated last ACK of the
+// handshake is "behind the handshake" to the rule.
+TEST(RoutedIpv4, ResetAtForward) {
+  const auto family = Family::ipv4;
   on_router(
       family, [](Server& listener) { read_error(listener.accept()); },
       [&] {

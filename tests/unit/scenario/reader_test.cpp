@@ -74,8 +74,9 @@ TEST(Reader, TheFamilyOverrideTranslatesLoopback) {
   const auto read = parse_scenario(kWhole, "x.toml", {}, overrides);
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(read.value.network.family, Family::ipv6);
-  for (const auto& actor : read.value.actors)
-    if (actor.listen) EXPECT_EQ(actor.listen->host, "::1");
+  const auto server = std::find_if(read.value.actors.begin(), read.value.actors.end(), [](auto& a) { return a.role == Role::server; });
+  ASSERT_TRUE(server->listen);
+  EXPECT_EQ(server->listen->host, "::1");
 }
 
 TEST(Reader, SetChangesADottedKeyAndItsMistakesSaySo) {
