@@ -1,35 +1,13 @@
-// What the kernel holds, read over netlink: rules, chains, sets of the namespace that the socket was opened in.
+// What the kernel holds: the firewall's names for the room that reads it.
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
-
-#include "system/netlink.hpp"
+#include "system/nftables/dump.hpp"
 
 namespace lab::firewall {
-
-struct KernelRule {
-  std::string family, table, chain;  // "inet", "ip", "ip6", "bridge", "netdev", "arp"
-  std::uint64_t handle = 0;
-  std::string comment;
-  std::string action;  // of the last statement: "drop", "reject", "accept", "jump", "dnat", …; "count"; "" none
-  bool counted = false;
-  std::uint64_t packets = 0, bytes = 0;
-  std::vector<std::string> looks_in;  // sets that it looks up
-  std::vector<std::string> fills;     // sets that it changes
-};
-struct KernelChain {
-  std::string family, table, name;
-  std::string hook;  // "" for a chain that is only jumped to
-};
-struct KernelSet {
-  std::string family, table, name;
-};
-
-// In the kernel's order: table by table, chain by chain, each chain's rules as they are met.
-std::vector<KernelRule> dump_rules(sys::Netlink& socket);
-std::vector<KernelChain> dump_chains(sys::Netlink& socket);
-std::vector<KernelSet> dump_sets(sys::Netlink& socket);
-
+using ::lab::nft::dump_chains;
+using ::lab::nft::dump_rules;
+using ::lab::nft::dump_sets;
+using ::lab::nft::KernelChain;
+using ::lab::nft::KernelRule;
+using ::lab::nft::KernelSet;
 }  // namespace lab::firewall

@@ -1,19 +1,10 @@
-// Rules' texts by handle, through libnftables.
+// Rules' texts by handle: the firewall's names for the room that reads them.
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <string>
-#include <tuple>
+#include "system/nftables/rule_texts.hpp"
 
 namespace lab::firewall {
-
-// By family, table and handle.
-using RuleTexts = std::map<std::tuple<std::string, std::string, std::uint64_t>, std::string>;
-
-// Of every rule of the calling thread's network namespace; none where libnftables is missing.
-RuleTexts rule_texts();
-// From what `nft --handle list ruleset` printed.
-RuleTexts parse_texts(const std::string& listing);
-
+using ::lab::nft::parse_texts;
+using ::lab::nft::rule_texts;
+using ::lab::nft::RuleTexts;
 }  // namespace lab::firewall
