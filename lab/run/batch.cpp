@@ -1,4 +1,5 @@
 // Many runs under one poll loop: each is a sandbox of its own, so that one scenario's crash is that scenario's result.
+#include <fmt/format.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -51,13 +52,26 @@ class InOrder {
   bool go_on_ = true;
 };
 
+std::string to_text(const std::vector<Problem>& problems) {
+  std::string text;
+  for (const auto& problem : problems)
+    text += fmt::format("{}{}{}: {}", text.empty() ? "" : "\n", problem.place.file,
+                        problem.place.line ? fmt::format(":{}", problem.place.line) : "", problem.message);
+  return text;
+}
+
+bool runs_program(const scenario::Scenario& scenario) {
+  return std::any_of(scenario.actors.begin(), scenario.actors.end(), [](const auto& actor) { return !actor.run.empty(); });
+}
+
 bool without(const Options& options, const char* name) {
   return std::find(options.without.begin(), options.without.end(), name) != options.without.end();
 }
 
 // One probe serves the whole batch: loading it costs as much as a small run.
-std::unique_ptr<evidence::KernelProbe> load_probe(const Options& options, std::vector<evidence::Collector>& off) {
-  const evidence::KernelProbe::Wanted wanted{.packets = !without(options, "kernel"), .calls = !without(options, "syscalls")};
+// Steps record themselves: calls are watched only where an outside program makes some.
+std::unique_ptr<evidence::KernelProbe> load_probe(const Options& options, bool programs, std::vector<evidence::Collector>& off) {
+  const evidence::KernelProbe::Wanted wanted{.packets = !without(options, "kernel"), .calls = programs && !without(options, "syscalls")};
   std::string why = "switched off";
   if (wanted.packets || wanted.calls) try {
       if (options.rootless || ::geteuid() != 0) throw sys::Unavailable("needs root");
@@ -73,11 +87,13 @@ std::unique_ptr<evidence::KernelProbe> load_probe(const Options& options, std::v
 // Reads from whoever has something to say; returns those that have landed.
 class Sky {
  public:
-  explicit Sky(const Options& options) : options_(options), probe_(load_probe(options, off_)) {}
+  Sky(const Options& options, bool programs) : options_(options), probe_(load_probe(options, programs, off_)) {}
   std::size_t flying() const { return slots_.size(); }
 
   void launch(std::size_t index, const scenario::Scenario& scenario, InOrder& results) {
     try {
+      if (const auto problems = examine(scenario); !problems.empty())
+        return results.put(index, failed(scenario, Failure::invalid, to_text(problems)));
       slots_.push_back({index, &scenario, std::make_unique<Flight>(scenario, options_, probe_.get())});
     } catch (const std::exception& error) {
       results.put(index, failed(scenario, kind_of(error), error.what()));
@@ -149,7 +165,7 @@ void run_many(const Batch& batch, const Options& options, const volatile bool& i
   const auto& scenarios = *batch.scenarios;
   const std::size_t total = scenarios.size() * batch.repeat;
   InOrder results(batch.done);
-  Sky sky(options);
+  Sky sky(options, std::any_of(scenarios.begin(), scenarios.end(), runs_program));
   std::size_t next = 0;
   while (!interrupted && results.go_on() && (next < total || sky.flying())) {
     while (next < total && sky.flying() < batch.jobs) {

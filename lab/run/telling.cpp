@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "firewall/compiler.hpp"
 #include "run/expect.hpp"
 #include "run/faults.hpp"
 #include "system/error.hpp"
@@ -65,15 +66,11 @@ class ActorLines {
   std::vector<report::ActorLine> lines_;
 };
 
-bool known(const std::vector<report::RuleLine>& rules, const std::string& name) {
-  return !name.empty() && std::any_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule.name == name; });
-}
-
 // Typed rules as the compiler holds them; those of a whole ruleset as the collector read them.
 void add_rules(Report& report, std::vector<report::RuleLine>&& typed) {
   report.rules = std::move(typed);
   for (const auto& event : report.timeline.events)
-    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->handle && !known(report.rules, rule->name))
+    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->handle && rule->table != firewall::kTable)
       report.rules.push_back(
           {.name = rule->name, .text = rule->text, .place = rule->file, .packets = rule->packets, .bytes = rule->bytes});
 }
