@@ -57,6 +57,9 @@ sandbox::Plan plan_of(const scenario::Scenario& scenario) {
 }  // namespace
 
 Setup setup_for(const scenario::Scenario& scenario, const Options& options) {
+  // A limit that is not set must not look like one that never bit.
+  for (const auto& actor : scenario.actors)
+    if (actor.cgroup.any()) throw sys::Unavailable(actor.name + ": cgroup limits are not available in this version");
   return {.scenario = &scenario,
           .options = &options,
           .plan = plan_of(scenario),
