@@ -1,3 +1,5 @@
+configure_file(${CMAKE_CURRENT_LIST_DIR}/support/tree.hpp.in ${CMAKE_BINARY_DIR}/tests/made/support/tree.hpp @ONLY)
+
 # lab_test(RING AREA ROOMS …): tests/RING/AREA/*.cpp become the program RING_AREA, its cases known to ctest.
 function(lab_test ring area)
   cmake_parse_arguments(T "" "" "ROOMS" ${ARGN})
@@ -7,8 +9,7 @@ function(lab_test ring area)
   endif()
   set(target ${ring}_${area})
   add_executable(${target} ${sources})
-  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests)
-  target_compile_definitions(${target} PRIVATE LAB_SOURCE_DIR="${CMAKE_SOURCE_DIR}" LAB_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests ${CMAKE_BINARY_DIR}/tests/made)
   foreach(room ${T_ROOMS})
     target_link_libraries(${target} PRIVATE lab_${room})
   endforeach()

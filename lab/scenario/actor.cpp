@@ -6,13 +6,14 @@
 #include "scenario/kinds.hpp"
 #include "scenario/seccomp.hpp"
 #include "scenario/step.hpp"
+#include "scenario/verbs.hpp"
 
 namespace lab::scenario {
 namespace {
 
 // ---- steps or a program
 
-constexpr Shape kStep{.what = "a step"};
+constexpr Shape kStep{.what = "a step", .pattern_of = &step_pattern};
 constexpr Shape kSteps{.what = "a list of steps", .kinds = Node::array, .item = &kStep};
 
 void read_steps(Reading& reading, const Node& node, Actor& actor) {
@@ -40,7 +41,7 @@ void read_run(Reading& reading, const Node& node, Actor& actor) {
   actor.run = std::move(*words);
 }
 
-constexpr Shape kEnv{.what = "a table of texts", .kinds = Node::table, .item = &Text::shape};
+constexpr Shape kEnv{.what = "a table of texts", .kinds = Node::table, .others = &Text::shape};
 
 void read_env(Reading& reading, const Node& node, Actor& actor) {
   if (!fits(reading, node, kEnv)) return;

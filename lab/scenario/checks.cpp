@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "scenario/lookup.hpp"
 #include "scenario/names.hpp"
 #include "scenario/nearest.hpp"
 #include "scenario/step.hpp"
@@ -18,6 +17,13 @@ void for_each_step(const Scenario& scenario, Use use) {
   }
 }
 
+void about_word(Reading& reading, const Step& step, const std::string& word, const std::string& what,
+                std::string hint) {
+  reading.mistake(word_place(step, word), step.name + ": " + what + " '" + word + "'", std::move(hint));
+}
+
+}  // namespace
+
 std::set<std::string_view> rule_names(const Scenario& scenario) {
   std::set<std::string_view> names;
   for (const auto& rule : scenario.firewall.rules) names.insert(rule.name);
@@ -27,43 +33,32 @@ std::set<std::string_view> rule_names(const Scenario& scenario) {
   return names;
 }
 
-void add_to_library(Reading& reading, Scenario& scenario, const Step& step) {
-  if (const auto* set = rule_file(reading, step.words[0], step.place)) scenario.firewall.library[step.words[0]] = *set;
+Place word_place(const Step& step, const std::string& word) {
+  auto place = step.place;
+  const auto at = step.source.rfind(" " + word);
+  if (place.line > 0 && at != std::string::npos) place.column += static_cast<std::uint32_t>(at + 1);
+  return place;
 }
 
-// A rule of a whole ruleset goes by its comment, which only the kernel's own listing knows for sure.
-void check_deleted(Reading& reading, Scenario& scenario, const Step& step) {
-  const auto& name = step.words[0];
-  const auto names = rule_names(scenario);
-  if (names.contains(name) || scenario.firewall.library.contains(name)) return;
-  if (has_rule_file(reading, name)) return add_to_library(reading, scenario, step);
-  if (!scenario.firewall.ruleset.empty()) return;
-  reading.mistake(step.place, "delete-rules: there is no rule '" + name + "'", did_you_mean(name, views(names)));
-}
-
-void check_actor(Reading& reading, const Scenario& scenario, const Step& step) {
-  std::set<std::string_view> names;
+void check_connections(Reading& reading, const Scenario& scenario) {
   for (const auto& actor : scenario.actors) {
-    names.insert(actor.name);
-    names.insert(name_of(actor.role));
-  }
-  const auto& name = step.words[0];
-  if (names.contains(name)) return;
-  reading.mistake(step.place, step.name + ": there is no actor '" + name + "'", did_you_mean(name, views(names)));
-}
-
-}  // namespace
-
-void resolve_operator(Reading& reading, Scenario& scenario) {
-  const auto each = [&](Verb verb, auto use) {
-    for_each_step(scenario, [&](const Step& step) {
-      if (step.verb == verb && !step.words.empty()) use(step);
-    });
-  };
-  each(Verb::add_rules, [&](const Step& step) { add_to_library(reading, scenario, step); });
-  each(Verb::delete_rules, [&](const Step& step) { check_deleted(reading, scenario, step); });
-  for (const auto verb : {Verb::freeze, Verb::thaw, Verb::kill}) {
-    each(verb, [&](const Step& step) { check_actor(reading, scenario, step); });
+    const auto steps = flattened(actor.steps);
+    std::set<std::string_view> names;
+    for (const auto* step : steps) {
+      if (step->verb == Verb::connect || step->verb == Verb::accept) names.insert(step->connection);
+    }
+    const auto check = [&](const Step& step, const std::string& name) {
+      if (name.empty() || names.contains(name)) return;
+      auto hint = did_you_mean(name, views(names));
+      if (hint.empty()) hint = "'connect as=" + name + "' or 'accept as=" + name + "' gives one that name";
+      about_word(reading, step, name, "no step opens a connection named", std::move(hint));
+    };
+    for (const auto* step : steps) {
+      const bool opens = step->verb == Verb::connect || step->verb == Verb::accept;
+      if (!opens) check(*step, step->connection);
+      if (step->verb != Verb::relay) continue;
+      for (const auto& name : step->words) check(*step, name);
+    }
   }
 }
 
@@ -76,7 +71,7 @@ void check_signals(Reading& reading, const Scenario& scenario) {
     if (step.verb != Verb::wait || step.words.empty() || set.contains(step.words[0])) return;
     auto hint = did_you_mean(step.words[0], views(set));
     if (hint.empty()) return;  // a wait without end may be meant
-    reading.mistake(step.place, "wait: no step signals '" + step.words[0] + "'", std::move(hint));
+    about_word(reading, step, step.words[0], "no step signals", std::move(hint));
   });
 }
 

@@ -74,6 +74,17 @@ bool is_bare(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= ' ' && c != 127; });
 }
 
+// `recv#2 = "ok"`: to TOML, a comment starts in the middle of a key.
+std::string hint_at(const Source& source, std::uint32_t line, std::uint32_t column) {
+  if (line == 0 || line > source.lines.size()) return "";
+  const auto text = std::string_view(source.text).substr(source.lines[line - 1]);
+  const auto row = text.substr(0, text.find('\n'));
+  const auto number = row.find('#');
+  if (number == row.npos || number == 0 || number + 1 != column || row.find_first_of("=\"'[") < number) return "";
+  const auto key = row.substr(0, std::min(row.find(' '), row.find('=')));
+  return "quote a key that holds '#': \"" + std::string(key) + "\" = …";
+}
+
 }  // namespace
 
 Document::Document(std::string text, std::string name, std::vector<Mistake>& mistakes) {
@@ -85,7 +96,9 @@ Document::Document(std::string text, std::string name, std::vector<Mistake>& mis
   if (!parsed) {
     const auto& error = parsed.error();
     const auto& begin = error.source().begin;
-    mistakes.push_back({{source.name, begin.line, begin.column}, "not TOML: " + std::string(error.description()), ""});
+    mistakes.push_back({{source.name, begin.line, begin.column},
+                        "not TOML: " + std::string(error.description()),
+                        hint_at(source, begin.line, begin.column)});
     return;
   }
   root_ = converted(parsed.table(), &source);

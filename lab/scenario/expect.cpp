@@ -44,7 +44,9 @@ void read_cause(Reading& reading, const Node& node, Expect& expect) {
 // ---- wire, rules, counters
 
 constexpr Shape kClosing{.what = "a closing segment such as \"client FIN\", or \"none\"",
-                         .kinds = Node::string | Node::array | Node::table};
+                         .kinds = Node::string | Node::array | Node::table,
+                         .item = &Text::shape,
+                         .others = &Compared::shape};
 
 void read_closes(Reading& reading, const Node& node, std::vector<Expectation>& wire) {
   Expectation expectation;
@@ -64,7 +66,7 @@ void read_wire(Reading& reading, const Node& node, Expect& expect) {
   read_table<std::vector<Expectation>>(reading, node, kWireKeys, expect.wire);
 }
 
-constexpr Shape kNumbers{.what = "a table of counts and comparisons", .kinds = Node::table, .item = &Compared::shape};
+constexpr Shape kNumbers{.what = "a table of counts and comparisons", .kinds = Node::table, .others = &Compared::shape};
 
 void read_numbers(Reading& reading, const Node& node, std::vector<Expectation>& list) {
   if (!fits(reading, node, kNumbers)) return;

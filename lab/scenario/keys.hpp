@@ -16,6 +16,12 @@ namespace lab::scenario {
 
 struct Property;
 
+// Who may have a key, as bits of Role.
+constexpr unsigned bit(Role role) { return 1u << static_cast<unsigned>(role); }
+inline constexpr unsigned kEverybody = ~0u;
+inline constexpr unsigned kListeners = bit(Role::server) | bit(Role::proxy);
+inline constexpr unsigned kTalkers = kListeners | bit(Role::client);
+
 // What a value looks like.
 struct Shape {
   std::string_view what;          // for messages: "a duration such as \"50ms\""; "" for numbers and names
@@ -23,16 +29,13 @@ struct Shape {
   std::span<const std::string_view> names = {};  // the only strings there are
   std::int64_t least = std::numeric_limits<std::int64_t>::min();
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  std::string_view pattern = {};                   // of strings, for editors; the reader is stricter
-  const Shape* item = nullptr;                     // of lists, and of tables with free keys
-  std::span<const Property> (*table)() = nullptr;  // of tables with known keys
+  std::string_view pattern = {};                        // of strings, for editors; the reader is stricter
+  std::string (*pattern_of)(unsigned roles) = nullptr;  // the same where it depends on the role
+  const Shape* item = nullptr;                          // of lists
+  std::span<const Property> (*table)() = nullptr;       // of tables: the known keys
+  const Shape* others = nullptr;                        // of tables: all other keys
+  unsigned roles = kEverybody;                          // of tables: whose keys they are
 };
-
-// Who may have a key, as bits of Role.
-constexpr unsigned bit(Role role) { return 1u << static_cast<unsigned>(role); }
-inline constexpr unsigned kEverybody = ~0u;
-inline constexpr unsigned kListeners = bit(Role::server) | bit(Role::proxy);
-inline constexpr unsigned kTalkers = kListeners | bit(Role::client);
 
 // The part of a key that says nothing of C++: for the schema and the manual.
 struct Property {

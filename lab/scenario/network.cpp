@@ -10,7 +10,7 @@ namespace {
 using Mtu = Whole<68, 65535>;
 
 constexpr Shape kSysctlValue{.what = "a number or a text", .kinds = Node::string | Node::integer | Node::boolean};
-constexpr Shape kSysctl{.what = "a table of net.* sysctls", .kinds = Node::table, .item = &kSysctlValue};
+constexpr Shape kSysctl{.what = "a table of net.* sysctls", .kinds = Node::table, .others = &kSysctlValue};
 
 // `net.ipv4.tcp_retries2 = 3` without quotes is a tree in TOML: it means the same.
 void add_sysctls(Reading& reading, const Node& node, const std::string& prefix, Network& network) {

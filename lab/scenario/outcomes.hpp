@@ -4,9 +4,18 @@
 #include <optional>
 #include <string>
 
-#include "scenario/reading.hpp"
+#include "scenario/kinds.hpp"
 
 namespace lab::scenario {
+
+// One of them, of a step or a process.
+inline constexpr Shape kOneOutcome{
+    .what = "an outcome", .kinds = Node::string | Node::integer, .least = 0, .most = 255};
+// Any of these, for editors.
+inline constexpr Shape kOutcome{.what = "an outcome, a list of them, or how often each is seen",
+                                .kinds = Node::string | Node::integer | Node::array | Node::table,
+                                .item = &kOneOutcome,
+                                .others = &Compared::shape};
 
 // What a single outcome may be there: its normal form, or nothing and a mistake.
 using ReadOutcome = std::optional<std::string> (*)(Reading&, const Node&);

@@ -70,8 +70,7 @@ Place Node::place_in(std::size_t offset) const {
   const auto next = std::upper_bound(source->lines.begin(), source->lines.end(), at);
   const auto row = static_cast<std::uint32_t>(next - source->lines.begin());
   std::uint32_t points = 1;
-  for (std::size_t i = source->lines[row - 1]; i < std::min(at, raw.size()); ++i)
-    points += continues(raw[i]) ? 0 : 1;
+  for (std::size_t i = source->lines[row - 1]; i < std::min(at, raw.size()); ++i) points += continues(raw[i]) ? 0 : 1;
   return {source->name, row, points};
 }
 
@@ -93,10 +92,9 @@ std::string found(const Node& node) {
   switch (node.kind) {
     case Node::string: {
       constexpr std::size_t kShown = 60;
-      std::string shown = node.text.substr(0, kShown) + (node.text.size() > kShown ? "…" : "");
-      for (auto& c : shown) {
-        if (static_cast<unsigned char>(c) < ' ' || c == 127) c = ' ';  // one line, and no terminal escapes
-      }
+      std::size_t end = std::min(kShown, node.text.size());
+      while (end > 0 && end < node.text.size() && continues(node.text[end])) --end;
+      std::string shown = node.text.substr(0, end) + (end < node.text.size() ? "…" : "");
       return "\"" + shown + "\"";
     }
     case Node::integer:

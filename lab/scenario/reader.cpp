@@ -72,25 +72,12 @@ void read_sections(Reading& reading, const Sections& sections, const Node& root,
   place_listeners(reading, sections.actors, scenario);
   check_mtu(reading, sections, scenario);
   resolve_operator(reading, scenario);
+  check_connections(reading, scenario);
   check_signals(reading, scenario);
   if (!sections.expect) return;
   read_expect(reading, *sections.expect, scenario);
   check_expected_rules(reading, scenario);
   check_counters(reading, scenario);
-}
-
-// In the order of the files, the scenario's own first, then by line.
-void sort(std::vector<Mistake>& mistakes) {
-  std::vector<std::string> files;
-  const auto rank = [&](const Mistake& mistake) {
-    auto at = std::find(files.begin(), files.end(), mistake.place.file);
-    if (at == files.end()) at = files.insert(files.end(), mistake.place.file);
-    return at - files.begin();
-  };
-  for (const auto& mistake : mistakes) rank(mistake);
-  std::stable_sort(mistakes.begin(), mistakes.end(), [&](const Mistake& a, const Mistake& b) {
-    return std::tuple(rank(a), a.place.line, a.place.column) < std::tuple(rank(b), b.place.line, b.place.column);
-  });
 }
 
 }  // namespace
@@ -112,7 +99,7 @@ Read<Scenario> parse_scenario(std::string_view text, const std::filesystem::path
     if (overrides.timeout) scenario.timeout = *overrides.timeout;
     scenario.layer = layer_of(scenario);
   }
-  sort(reading.mistakes);
+  tidy(reading.mistakes);
   result.mistakes = std::move(reading.mistakes);
   return result;
 }
@@ -130,7 +117,7 @@ Read<RuleSet> read_rules(const std::filesystem::path& file) {
   Reading reading;
   if (auto text = file_text(reading.mistakes, file))
     result.value = read_rule_text(reading, std::move(*text), file.string());
-  sort(reading.mistakes);
+  tidy(reading.mistakes);
   result.mistakes = std::move(reading.mistakes);
   return result;
 }

@@ -29,6 +29,10 @@ class Reading {
   void wrong(const Node& node, const std::string& expected, std::string hint = "");
 };
 
+// In the order of the files as they were first spoken of, then by line and column; on one line each, and without what
+// would steer a terminal.
+void tidy(std::vector<Mistake>& mistakes);
+
 // Adds a word to the path for as long as it lives.
 class Within {
  public:

@@ -125,8 +125,8 @@ SeccompRule read_rule(Reading& reading, const Node& node) {
   return rule;
 }
 
-constexpr Shape kRuleTable{.what = "a table", .kinds = Node::table, .table = &properties<kRuleKeys>};
-constexpr Shape kRules{.what = "an array of tables", .kinds = Node::array, .item = &kRuleTable};
+constexpr Shape kFilterRule{.what = "a table", .kinds = Node::table, .table = &properties<kRuleKeys>};
+constexpr Shape kRules{.what = "an array of tables", .kinds = Node::array, .item = &kFilterRule};
 
 void read_rules(Reading& reading, const Node& node, Seccomp& seccomp) {
   if (node.kind != Node::array) return reading.wrong(node, "an array of tables", "write [[" + reading.path + "]]");

@@ -5,6 +5,7 @@
 #include "scenario/firewall.hpp"
 #include "scenario/kinds.hpp"
 #include "scenario/network.hpp"
+#include "scenario/outcomes.hpp"
 
 namespace lab::scenario {
 namespace {
@@ -36,20 +37,30 @@ void note_actors(Reading& reading, const Node& node, Sections& sections) {
 
 constexpr Shape kNetwork{.what = "a table", .kinds = Node::table, .table = &network_properties};
 constexpr Shape kFirewall{.what = "a table", .kinds = Node::table, .table = &firewall_properties};
-constexpr Shape kExpect{.what = "a table", .kinds = Node::table, .table = &expect_properties};
-constexpr Shape kActor{.what = "a table", .kinds = Node::table, .table = &actor_properties};
+constexpr Shape kActorSection{.what = "a table of steps and their outcomes", .kinds = Node::table, .others = &kOutcome};
+constexpr Shape kExpect{.what = "a table", .kinds = Node::table, .table = &expect_properties, .others = &kActorSection};
+
+template <Role R>
+constexpr Shape kActor{.what = "a table", .kinds = Node::table, .table = &actor_properties, .roles = bit(R)};
+template <Role R>
 constexpr Shape kActors{.what = "a table, or an array of them",
                         .kinds = Node::table | Node::array,
-                        .item = &kActor,
-                        .table = &actor_properties};
+                        .item = &kActor<R>,
+                        .table = &actor_properties,
+                        .roles = bit(R)};
+
+template <Role R>
+constexpr Key<Sections> actors(std::string_view name, std::string_view says) {
+  return special<Sections>(name, kActors<R>, note_actors<R>, says);
+}
 
 constexpr Key<Sections> kSections[] = {
     special<Sections>("network", kNetwork, note<&Sections::network>, "where it happens"),
     special<Sections>("firewall", kFirewall, note<&Sections::firewall>, "rules"),
-    special<Sections>("server", kActors, note_actors<Role::server>, "who listens; [[server]] for several"),
-    special<Sections>("client", kActors, note_actors<Role::client>, "who connects; [[client]] for several"),
-    special<Sections>("proxy", kActors, note_actors<Role::proxy>, "who accepts and connects onwards"),
-    special<Sections>("operator", kActors, note_actors<Role::op>, "who changes the system meanwhile"),
+    actors<Role::server>("server", "who listens; [[server]] for several"),
+    actors<Role::client>("client", "who connects; [[client]] for several"),
+    actors<Role::proxy>("proxy", "who accepts and connects onwards; [[proxy]] for several"),
+    actors<Role::op>("operator", "who changes the system meanwhile"),
     special<Sections>("expect", kExpect, note<&Sections::expect>, "what must come of it"),
 };
 

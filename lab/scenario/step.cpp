@@ -2,6 +2,7 @@
 
 #include "scenario/keys.hpp"
 #include "scenario/names.hpp"
+#include "scenario/reading.hpp"
 #include "scenario/step_words.hpp"
 #include "scenario/values.hpp"
 #include "scenario/verbs.hpp"
@@ -36,7 +37,8 @@ const VerbRow* verb(const Word& word, const Hand& hand) {
   }
   if (!(row->roles & bit(hand.reading.role))) {
     hand.wrong(word.offset, "'" + std::string(row->name) + "' is a step of " + who(row->roles) + ", not of " +
-                                (hand.reading.role == Role::op ? "an " : "a ") + std::string(name_of(hand.reading.role)));
+                                (hand.reading.role == Role::op ? "an " : "a ") +
+                                std::string(name_of(hand.reading.role)));
   }
   return row;
 }
@@ -138,6 +140,7 @@ Read<Step> parse_step(std::string_view text, const Place& place, Role role, Fami
     return Place{place.file, place.line, place.line == 0 ? 0 : place.column + static_cast<std::uint32_t>(offset)};
   };
   if (auto step = read_step(text, locate, reading)) result.value = std::move(*step);
+  tidy(result.mistakes);
   return result;
 }
 

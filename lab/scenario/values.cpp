@@ -195,7 +195,12 @@ const std::vector<std::string>& errno_names() {
 }
 
 const std::vector<std::string>& signal_names() {
-  static const auto names = known_names(sys::signal_name, 1, 32);
+  static const auto names = [] {
+    auto list = known_names(sys::signal_name, 1, 32);
+    const auto whole = list.size();
+    for (std::size_t i = 0; i < whole; ++i) list.push_back(list[i].substr(3));  // "TERM"
+    return list;
+  }();
   return names;
 }
 

@@ -28,7 +28,7 @@ std::optional<Endpoint> parse_endpoint(std::string_view text, Family family);
 // ADDRESS or ADDRESS/PREFIX
 std::optional<Family> family_of_network(std::string_view text);
 
-// Every errno and signal name the C library knows, for hints.
+// Every errno and signal name the C library knows (signals with SIG and without), for hints.
 const std::vector<std::string>& errno_names();
 const std::vector<std::string>& signal_names();
 

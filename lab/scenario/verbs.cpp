@@ -308,4 +308,12 @@ std::string usage(const VerbRow& row) {
   return text;
 }
 
+std::string step_pattern(unsigned roles) {
+  std::string verbs;
+  for (const auto& row : kVerbs) {
+    if (row.roles & roles) verbs += (verbs.empty() ? "" : "|") + std::string(row.name);
+  }
+  return "^ *(" + verbs + ")( |$)";
+}
+
 }  // namespace lab::scenario

@@ -57,5 +57,7 @@ const VerbRow& row_of(Verb verb);
 const VerbRow* row_of(std::string_view name);
 // "recv [SIZE] [timeout=D]"
 std::string usage(const VerbRow& row);
+// A regular expression for the steps of these roles (bits), for editors: their verbs.
+std::string step_pattern(unsigned roles);
 
 }  // namespace lab::scenario

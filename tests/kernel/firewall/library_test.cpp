@@ -12,6 +12,7 @@
 #include "place.hpp"
 #include "rules.hpp"
 #include "scenario/reader.hpp"
+#include "support/tree.hpp"
 #include "system/error.hpp"
 #include "wire.hpp"
 
@@ -22,7 +23,7 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> files(const std::string& extension) {
   std::vector<std::string> all;
-  for (const auto& entry : fs::directory_iterator(fs::path(LAB_SOURCE_DIR) / "rules"))
+  for (const auto& entry : fs::directory_iterator(fs::path(kSourceDir) / "rules"))
     if (entry.path().extension() == extension) all.push_back(entry.path().string());
   std::sort(all.begin(), all.end());
   return all;
@@ -126,7 +127,7 @@ TEST_P(WholeFile, LoadsBesideTypedFaults) {
 }
 
 void load_file(const std::string& name, Family family) {
-  const auto path = std::string(LAB_SOURCE_DIR) + "/rules/" + name;
+  const auto path = std::string(kSourceDir) + "/rules/" + name;
   const auto loaded = firewall::load(text_of(path), flow(family), path);
   ASSERT_TRUE(loaded.ok) << loaded.messages;
 }

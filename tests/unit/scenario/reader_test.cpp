@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "support/tree.hpp"
+
 namespace {
 
 using namespace lab::scenario;
 
-const std::filesystem::path kSource = LAB_SOURCE_DIR;
+const std::filesystem::path kSource = lab::test::kSourceDir;
 
 constexpr const char* kWhole = R"(summary = "one line"
 [server]
