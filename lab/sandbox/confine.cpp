@@ -88,10 +88,6 @@ void carry_capabilities_through_exec() {
       check(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0), "ambient capabilities");
 }
 
-}  // namespace
-
-namespace {
-
 // 1 byte: no file fits, and no core handler of the host is started (fs/coredump.c). The caller's hard limit may be 0.
 void no_core_files() {
   rlimit allowed{};

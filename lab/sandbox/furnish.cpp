@@ -81,6 +81,8 @@ void furnish_router(Links& links, const scenario::Network& network, const Ends& 
 
 void furnish_end(Links& links, const scenario::Network& network, const Device& device, const char* address,
                  const char* gateway) {
+  // A new namespace inherits this from the host's, where container engines switch it on.
+  if (network.family == Family::ipv4) set_sysctl("net.ipv4.ip_forward", "0");
   links.up(kLoopback);
   furnish_link(links, network, device, address);
   links.add_default_route(gateway);

@@ -125,7 +125,10 @@ Sandbox Sandbox::make(const Plan& plan, const std::function<int()>& init) {
   auto life = sys::make_pipe();
   std::fflush(nullptr);  // the child has a copy of every buffer
   auto born = clone_with_namespaces();
-  if (born.pid == 0) become_init(plan, life.read.get(), init);
+  if (born.pid == 0) {
+    life.write.reset();  // it may have taken the number of a closed standard stream, which is left open below
+    become_init(plan, life.read.get(), init);
+  }
 
   auto state = std::make_unique<State>();
   state->pid = born.pid;
