@@ -18,7 +18,8 @@ function(lab_test ring area)
   if(NOT own_main)
     target_link_libraries(${target} PRIVATE GTest::gtest_main)
   endif()
-  gtest_discover_tests(${target} TEST_PREFIX "${ring}/${area}/" PROPERTIES LABELS ${ring} TIMEOUT 120
+  # No pretty values: parameters print as addresses, and a test would change its name from run to run.
+  gtest_discover_tests(${target} NO_PRETTY_VALUES TEST_PREFIX "${ring}/${area}/" PROPERTIES LABELS ${ring} TIMEOUT 120
     DISCOVERY_TIMEOUT 60 DISCOVERY_MODE PRE_TEST)
 endfunction()
 

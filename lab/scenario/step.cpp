@@ -94,7 +94,7 @@ void read_arguments(Step& step, const VerbRow& row, const std::vector<Word>& wor
     take(step, row, row.arguments[next], words[i], hand);
     if (!program) ++next;
   }
-  if (wanted > 0 && row.arguments[0].takes == Takes::program && !step.words.empty()) return;
+  if (wanted > 0 && row.arguments[0].takes == Takes::program && words.size() > 1) return;
   if (next < wanted && !row.arguments[next].optional) {
     hand.wrong(words[0].offset, "'" + std::string(row.name) + "' needs " + std::string(row.arguments[next].name),
                "usage: " + usage(row));
