@@ -48,7 +48,12 @@ void check_mtu(const scenario::Network& network) {
 // switched on up to a second late (linkwatch_urgent_event).
 const Device kClient0{"client0", 2}, kRouter0{"router0", 3}, kRouter1{"router1", 4}, kServer0{"server0", 5};
 
-// Nothing of IPv6 on the links of an IPv4 run; no link-local addresses else, which would bring router solicitations and
+// A router that forwards asks for its IPv6 neighbours from its link-local address, and not at all without one
+// (ndisc_ns_create).
+constexpr const char* kLinkLocal = "fe80::1";
+constexpr unsigned kLinkLocalPrefix = 64;
+
+// Nothing of IPv6 on the links of an IPv4 run; no automatic link-local addresses else, which would bring router solicitations and
 // multicast reports into every capture (addr_gen_mode 1: none).
 void quieten(Family family, const std::string& device) {
   const auto ipv6 = "net/ipv6/conf/" + device;
@@ -77,6 +82,17 @@ void furnish_router(Links& links, const scenario::Network& network, const Ends& 
   }
   const bool v4 = network.family == Family::ipv4;
   set_sysctl(v4 ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding", "1");
+  if (v4) return;
+  links.add_address(kRouter0, kLinkLocal, kLinkLocalPrefix);
+  links.add_address(kRouter1, kLinkLocal, kLinkLocalPrefix);
+}
+
+// A cold cache would repeat the first segments: the handshake's last ACK among them, which rules may take for data.
+void introduce(Links& client, Links& router, Links& server, const Ends& at) {
+  client.know_neighbour(kClient0, at.router_to_client, kRouter0);
+  router.know_neighbour(kRouter0, at.client, kClient0);
+  router.know_neighbour(kRouter1, at.server, kServer0);
+  server.know_neighbour(kServer0, at.router_to_server, kRouter1);
 }
 
 void furnish_end(Links& links, const scenario::Network& network, const Device& device, const char* address,
@@ -109,6 +125,7 @@ std::vector<Netns> route_topology(const scenario::Network& network) {
   router.await_running(kRouter0);
   router.await_running(kRouter1);
   server.await_running(kServer0);
+  introduce(client, router, server, at);
   return spaces;
 }
 

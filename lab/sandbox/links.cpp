@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/veth.h>
@@ -42,9 +43,16 @@ void put(Message& message, std::uint16_t type, const Numeric& address) {
   mnl_attr_put(message.header(), type, address.size(), address.bytes.data());
 }
 
+// Locally administered: 02:00:00:00:00:INDEX.
+std::array<unsigned char, 6> hardware_address(const Device& device) {
+  return {0x02, 0, 0, 0, 0, static_cast<unsigned char>(device.index)};
+}
+
 void put_end(Message& message, const Device& device, int netns) {
   message.fixed<ifinfomsg>().ifi_index = device.index;
   mnl_attr_put_strz(message.header(), IFLA_IFNAME, device.name.c_str());
+  const auto address = hardware_address(device);
+  mnl_attr_put(message.header(), IFLA_ADDRESS, address.size(), address.data());
   mnl_attr_put_u32(message.header(), IFLA_NET_NS_FD, static_cast<std::uint32_t>(netns));
 }
 
@@ -131,6 +139,19 @@ void Links::add_default_route(const std::string& gateway) {
   auto message = route_message(numeric, 0, NLM_F_CREATE | NLM_F_EXCL, RT_SCOPE_UNIVERSE);
   put(message, RTA_GATEWAY, numeric);
   route_.request(message, "default route by " + gateway);
+}
+
+void Links::know_neighbour(const Device& device, const std::string& address, const Device& neighbour) {
+  const auto numeric = parse(address);
+  Message message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE);
+  auto& fixed = message.fixed<ndmsg>();
+  fixed.ndm_family = static_cast<unsigned char>(numeric.family);
+  fixed.ndm_ifindex = device.index;
+  fixed.ndm_state = NUD_REACHABLE;
+  const auto hardware = hardware_address(neighbour);
+  put(message, NDA_DST, numeric);
+  mnl_attr_put(message.header(), NDA_LLADDR, hardware.size(), hardware.data());
+  route_.request(message, device.name + ": neighbour " + address);
 }
 
 void Links::limit_route(const Device& device, const std::string& network, unsigned prefix, std::uint32_t mtu) {

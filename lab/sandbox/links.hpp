@@ -23,7 +23,8 @@ class Links {
  public:
   Links();
 
-  // Both ends with the given indices, in the namespaces of these descriptors.
+  // Both ends with the given indices, in the namespaces of these descriptors. Their hardware addresses follow from the
+  // indices.
   void make_veth(const Device& one, int one_netns, const Device& other, int other_netns);
   void up(const Device& device);
   // Until the kernel hands packets down to it: a link whose other end came up later is switched on by a kernel thread,
@@ -33,6 +34,9 @@ class Links {
   void add_address(const Device& device, const std::string& address, unsigned prefix);
   // Everything beyond by way of `gateway`.
   void add_default_route(const std::string& gateway);
+  // `neighbour`, which has the address, is at the other end of `device`: the first packet needs no question (ARP, neighbour
+  // solicitation) and waits for no answer.
+  void know_neighbour(const Device& device, const std::string& address, const Device& neighbour);
   // Packets to this network by way of `device` are of at most `mtu` bytes: larger ones that are forwarded are answered
   // with "fragmentation needed" or "packet too big" (a route's mtu counts before the device's:
   // ip_dst_mtu_maybe_forward).
