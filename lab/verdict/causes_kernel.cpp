@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
+#include <set>
 
 #include "verdict/cause.hpp"
 #include "verdict/names.hpp"
@@ -38,6 +40,19 @@ struct Eater {
 };
 
 bool about_any(const Case&, const evidence::Change&) { return true; }
+// The link of the end that noticed. One further away is no fact of this machine: from here the peer fell silent.
+bool about_link(const Case& one, const evidence::Change& change) {
+  return change.netns.empty() || change.netns == name_of(one.victim());
+}
+// IPv6 takes routes and addresses away with their link, and tells each (net/ipv6/addrconf.c, addrconf_ifdown); IPv4 keeps
+// the addresses and tells nothing.
+bool follows_link(const Case& one, const ChangeFacts& change) {
+  if (change.change.kind != "route-deleted" && change.change.kind != "address-deleted") return false;
+  return std::any_of(one.facts.changes.begin(), one.facts.changes.end(), [&](const ChangeFacts& c) {
+    return c.change.kind == "link-down" && c.change.netns == change.change.netns &&
+           std::abs(c.at.t - change.at.t) <= kReadLate;
+  });
+}
 bool about_route(const Case&, const evidence::Change& change) {
   // A plain route to somewhere is no obstacle; a deleted one, or one of these types, is.
   if (change.kind == "route-deleted" || change.kind == "sysctl")
@@ -61,11 +76,22 @@ const ChangeFacts* change_before(const Case& one, const Eater& eater) {
   for (const auto& c : one.facts.changes) {
     const bool comes = std::find(eater.comes.begin(), eater.comes.end(), c.change.kind) != eater.comes.end();
     const bool goes = std::find(eater.goes.begin(), eater.goes.end(), c.change.kind) != eater.goes.end();
+    if (follows_link(one, c)) continue;
     if (comes && !found && c.at.t <= one.until() && eater.about(one, c.change)) found = &c;
     // Mended, and bytes went across after it: it was not what ended the connection.
     if (goes && found && c.change.object == found->change.object && last_progress(one) > c.at.t) found = nullptr;
   }
   return found;
+}
+
+bool a_link_is_down(const Case& one) {
+  std::set<std::string> down;
+  for (const auto& c : one.facts.changes) {
+    if (c.at.t > one.until()) break;
+    if (c.change.kind == "link-down" || c.change.kind == "link-deleted") down.insert(c.change.netns + " " + c.change.object);
+    if (c.change.kind == "link-up") down.erase(c.change.netns + " " + c.change.object);
+  }
+  return !down.empty();
 }
 
 const Hits* told_by(const Case& one, const Eater& eater) {
@@ -137,7 +163,7 @@ const Eater kLink{"kernel/link-down",
                   {"link-down", "link-deleted"},
                   {"link-up"},
                   {},
-                  about_any,
+                  about_link,
                   "device"};
 const Eater kAddress{"kernel/address-removed",
                      "The address was taken away",
@@ -174,7 +200,13 @@ const Eater kOption{"kernel/tcp-option",
                     about_any,
                     "socket"};
 
-std::optional<Finding> find_route(const Case& one) { return eaten_by(one, kRoute); }
+// A missing route with nothing else to explain it. Where a link went down its routes went with it: that is the earlier
+// event.
+std::optional<Finding> find_route(const Case& one) {
+  auto result = eaten_by(one, kRoute);
+  if (result && result->culprit.detail.empty() && a_link_is_down(one)) return std::nullopt;
+  return result;
+}
 std::optional<Finding> find_link(const Case& one) { return eaten_by(one, kLink); }
 std::optional<Finding> find_address(const Case& one) { return eaten_by(one, kAddress); }
 std::optional<Finding> find_ipsec(const Case& one) { return eaten_by(one, kIpsec); }

@@ -33,19 +33,46 @@ std::vector<std::string> unwatched(const Case& one) {
   return doubts;
 }
 
+// Something on this machine that accounts for the silence.
+std::optional<Finding> eaten_here(const Case& one) {
+  for (const auto& cause : kernel_causes())
+    if (auto found = cause.find(one); found && !found->mechanism.empty()) return found;
+  return std::nullopt;
+}
+
+// A link beyond this machine that went down before the silence was noticed: what a network's own monitoring would tell.
+const ChangeFacts* distant_link(const Case& one) {
+  for (const auto& c : one.facts.changes) {
+    const bool down = c.change.kind == "link-down" || c.change.kind == "link-deleted";
+    if (down && !c.change.netns.empty() && c.change.netns != name_of(one.victim()) && c.at.t <= one.until()) return &c;
+  }
+  return nullptr;
+}
+
+// A next hop that answers no question for its hardware address is the silence itself; a router without a route has lost
+// it with its link.
+bool told_of_silence(const Hits& hits, bool link_down) {
+  return hits.reason.starts_with("NEIGH_") || (link_down && hits.reason.ends_with("NOROUTES"));
+}
+
 std::optional<Finding> find_silent(const Case& one) {
   if (!one.starved()) return std::nullopt;
   const Who victim = one.victim();
   const auto& stream = one.conn.stream[victim];
-  if (!open_hits(one, true).empty() || !open_hits(one, false).empty()) return std::nullopt;
+  const auto* link = distant_link(one);
+  const auto taken = open_hits(one, false);
+  const bool by_silence =
+      std::all_of(taken.begin(), taken.end(), [&](const Hits* hits) { return told_of_silence(*hits, link != nullptr); });
+  if (!open_hits(one, true).empty() || !by_silence) return std::nullopt;
   const bool lost = one.gap(victim).on_wire || stream.probes > 1;
   const auto timer = noticed_by(one, victim);
   if (!lost || (timer.empty() && stream.repeats == 0)) return std::nullopt;
   // On loopback every loss has an eater on this very machine; a peer that is stopped still acknowledges.
   if (one.loopback() && one.wire_complete) {
-    if (unwatched(one).empty()) return std::nullopt;
     return std::nullopt;
   }
+  const auto eaten = eaten_here(one);
+  if (eaten && eaten->status() == Status::confirmed) return std::nullopt;
   auto result =
       finding(one, "network/peer-silent", one.gap(victim).since ? one.gap(victim).since.t : stream.last_data.t);
   result.mechanism.push_back(
@@ -56,7 +83,13 @@ std::optional<Finding> find_silent(const Case& one) {
              stream.last_repeat ? stream.last_repeat : stream.last_data));
   result.doubts = unwatched(one);
   std::erase_if(result.doubts, [](const std::string& d) { return d.starts_with("kernel"); });
+  if (eaten) result.doubts.push_back(fmt::format("{} is not excluded", eaten->cause));
   result.culprit = {.kind = "peer", .name = name_of(other(victim)), .detail = timer};
+  if (link) {
+    result.mechanism.push_back(
+        record("changes", fmt::format("{} {} in {}", link->change.kind, link->change.object, link->change.netns), link->at));
+    result.culprit.name += fmt::format(", behind {}", link->change.object);
+  }
   result.summary =
       fmt::format("The {}'s segments left, nothing here ate them and nothing came back{}; {}", name_of(victim),
                   timer.empty() ? "" : fmt::format(", which {} noticed", timer), outcome_text(one));

@@ -1,0 +1,86 @@
+// Client, router and server on three machines: what is a fact of the end that noticed, and what is silence to it.
+#include <cerrno>
+#include <functional>
+
+#include "unit/verdict/story.hpp"
+
+namespace lab::verdict {
+namespace {
+
+// After a good exchange something happens; the client's next bytes get as far as `hops` of the four devices.
+Story broken(int hops, const std::function<void(Story&)>& what, const std::function<void(Story&)>& later = {}) {
+  Story s;
+  const auto pass = [&](const char* segment, bool from_client, int most) {
+    const char* const names[] = {from_client ? "client" : "server", "router", "router",
+                                 from_client ? "server" : "client"};
+    for (int hop = 0; hop < most; ++hop) s.netns(names[hop], "veth", hop % 2 == 0).wire(segment);
+  };
+  pass("C>S S 0", true, 4);
+  pass("S>C SA 0", false, 4);
+  pass("C>S A 1", true, 4);
+  s.act('C', "connect").act('S', "accept").waiting('S', "recv 64");
+  what(s);
+  s.act('C', "send 12", {.bytes = 12});
+  pass("C>S PA 1:13", true, hops);
+  if (later) later(s);
+  s.wait(250);
+  pass("C>S PA 1:13", true, hops);
+  s.act('C', "recv 64", {.error = ETIMEDOUT, .ms = 500});
+  return s;
+}
+
+TEST(Routed, ALinkBeyondIsSilence) {
+  for (const auto& [netns, device] : {std::pair{"router", "router1"}, std::pair{"server", "server0"}}) {
+    auto s = broken(3, [&](Story& story) { story.netns(netns, "", false).changed("link-down", device); }).end();
+    EXPECT_VERDICT(s, "network/peer-silent", "confirmed");
+    EXPECT_NE(s.verdict().culprit.name.find(device), std::string::npos);
+  }
+}
+
+TEST(Routed, OnesOwnLinkIsNoSilence) {
+  auto s = broken(0, [](Story& story) { story.netns("client", "", false).changed("link-down", "client0"); }).end();
+  EXPECT_VERDICT(s, "kernel/link-down", "confirmed");
+}
+
+// IPv6 takes addresses and routes away with the link.
+TEST(Routed, WhatGoesWithALinkIsNoEventOfItsOwn) {
+  auto s = broken(3, [](Story& story) {
+             story.netns("server", "", false)
+                 .changed("link-down", "server0")
+                 .changed("address-deleted", "127.0.0.1/24")
+                 .changed("route-deleted", "unicast 127.0.0.0/24");
+           }).end();
+  EXPECT_VERDICT(s, "network/peer-silent", "confirmed");
+}
+
+TEST(Routed, ARouteTakenAwayByHandIs) {
+  auto s = broken(2, [](Story& story) {
+             story.netns("router", "", false).changed("route-deleted", "unicast 127.0.0.0/24");
+           }).end();
+  EXPECT_VERDICT(s, "kernel/route", "confirmed");
+}
+
+// The notification of a change may be read after the first segment it ate has left.
+TEST(Routed, AChangeReadLateIsStillBeforeTheSilence) {
+  auto s = broken(2, [](Story&) {}, [](Story& story) {
+             story.netns("router", "", false).changed("route-added", "blackhole 127.0.0.1/32");
+           }).end();
+  EXPECT_VERDICT(s, "kernel/route", "confirmed");
+}
+
+TEST(Routed, ANextHopThatAnswersNoQuestionIsSilence) {
+  auto s = broken(2, [](Story& story) { story.netns("router", "", false).changed("link-down", "router1"); });
+  s.dropped("C>S PA 1:13", "NEIGH_FAILED").end();
+  EXPECT_VERDICT(s, "network/peer-silent", "confirmed");
+}
+
+TEST(Routed, WithEventsMissing) {
+  for (const auto* source : {"wire", "nft-trace", "changes", "actors"}) {
+    auto s = broken(3, [](Story& story) { story.netns("router", "", false).changed("link-down", "router1"); }).end();
+    s.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "network/peer-silent");
+  }
+}
+
+}  // namespace
+}  // namespace lab::verdict
