@@ -126,6 +126,10 @@ std::vector<Netns> route_topology(const scenario::Network& network) {
   router.await_running(kRouter1);
   server.await_running(kServer0);
   introduce(client, router, server, at);
+  if (network.family == Family::ipv4) return spaces;
+  client.await_own(at.client);
+  for (const auto* address : {at.router_to_client, at.router_to_server}) router.await_own(address);
+  server.await_own(at.server);
   return spaces;
 }
 

@@ -81,6 +81,7 @@ void switch_off(int socket, const std::string& device, std::uint32_t command, co
 
 Links::Links()
     : route_(NETLINK_ROUTE, {RTNLGRP_LINK}),
+      news_(NETLINK_ROUTE, {RTNLGRP_IPV6_ROUTE}),
       control_(check(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket for ethtool")) {}
 
 void Links::make_veth(const Device& one, int one_netns, const Device& other, int other_netns) {
@@ -132,6 +133,25 @@ void Links::add_address(const Device& device, const std::string& address, unsign
   put(message, IFA_LOCAL, numeric);
   put(message, IFA_ADDRESS, numeric);
   route_.request(message, device.name + ": address " + address);
+}
+
+void Links::await_own(const std::string& address) {
+  const auto numeric = parse(address);
+  const auto is_own = [&] {
+    bool own = false;
+    Message ask(RTM_GETROUTE);
+    auto& fixed = ask.fixed<rtmsg>();
+    fixed.rtm_family = static_cast<unsigned char>(numeric.family);
+    fixed.rtm_dst_len = static_cast<unsigned char>(numeric.size() * 8);
+    put(ask, RTA_DST, numeric);
+    route_.request(ask, "route to " + address, [&](const nlmsghdr& answer) {
+      own = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&answer))->rtm_type == RTN_LOCAL;
+    });
+    return own;
+  };
+  const auto deadline = sys::Deadline::after_ns(kLinkPatience_ns);
+  while (!is_own())
+    if (!news_.receive(deadline, [](const nlmsghdr&) {})) throw sys::LabError(address + ": the address did not become usable");
 }
 
 void Links::add_default_route(const std::string& gateway) {

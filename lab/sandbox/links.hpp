@@ -32,6 +32,9 @@ class Links {
   void await_running(const Device& device);
   // `address`: numeric; IPv6 without duplicate address detection.
   void add_address(const Device& device, const std::string& address, unsigned prefix);
+  // Until packets to this IPv6 address are taken for this machine's own: a kernel thread makes its route, without
+  // duplicate address detection too (addrconf_dad_work), and what comes before is forwarded or dropped.
+  void await_own(const std::string& address);
   // Everything beyond by way of `gateway`.
   void add_default_route(const std::string& gateway);
   // `neighbour`, which has the address, is at the other end of `device`: the first packet needs no question (ARP, neighbour
@@ -47,6 +50,7 @@ class Links {
 
  private:
   sys::Netlink route_;
+  sys::Netlink news_;  // new IPv6 routes
   sys::Descriptor control_;  // for ethtool's ioctl
 };
 
