@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <linux/if_link.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
 
@@ -144,7 +145,8 @@ class Changes : public Source {
  public:
   explicit Changes(std::string netns)
       : netns_(std::move(netns)),
-        route_(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE}),
+        route_(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+                                 RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF}),
         rules_(NETLINK_NETFILTER, {NFNLGRP_NFTABLES}),
         asking_(NETLINK_ROUTE) {
     try {
@@ -174,9 +176,7 @@ class Changes : public Source {
   }
   void finish(Sink& sink) override {
     drain(sink);
-    for (const auto& [name, value] : sysctls())
-      if (const auto old = before_.find(name); old != before_.end() && old->second != value)
-        put(nullptr, {.kind = "sysctl", .object = name, .detail = fmt::format("{} -> {}", old->second, value)}, sink);
+    compare_sysctls(sink);
     attached(sink);
   }
   Collector account() const override { return {.name = "changes", .on = true, .why = why_, .events = events_, .lost = lost_}; }
@@ -190,8 +190,18 @@ class Changes : public Source {
       case RTM_DELADDR: return put(message, address_change(message), sink);
       case RTM_NEWROUTE:
       case RTM_DELROUTE: return put(message, route_change(message), sink);
+      // Forwarding, rp_filter and the like: the kernel says when; the others are found at the end (net/ipv4/devinet.c).
+      case RTM_NEWNETCONF: return compare_sysctls(sink);
       default: return;
     }
+  }
+
+  void compare_sysctls(Sink& sink) {
+    auto now = sysctls();
+    for (const auto& [name, value] : now)
+      if (const auto old = before_.find(name); old != before_.end() && old->second != value)
+        put(nullptr, {.kind = "sysctl", .object = name, .detail = fmt::format("{} -> {}", old->second, value)}, sink);
+    before_ = std::move(now);
   }
 
   // A link says what it is at every occasion; only its coming and going is news.
