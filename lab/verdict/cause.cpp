@@ -138,7 +138,7 @@ bool in_time(const Case& one, const Hits& hits) {
   const bool icmp_only = hits.icmp == hits.count;
   if (icmp_only || hits.syn) return soon;
   if (hits.data) {
-    if (!stream.syns || !one.acts_known(hits.from)) return soon;
+    if (!stream.syns || !one.acts_known(hits.from) || then[hits.from].writing) return soon;
     if (hits.open_seq - (stream.isn + 1) < then[hits.from].written) return true;
   }
   if (hits.pure_ack && soon &&

@@ -421,6 +421,8 @@ std::optional<Finding> find_not_answering(const Case& one) {
   const auto s = standstill(one);
   if (!s || s->lost || s->given_up || s->unaccepted == std::optional(true) || s->unread != std::optional(false))
     return std::nullopt;
+  // It was inside a write, with room for it at the other end: the answer was on its way.
+  if (one.complaint->then[s->doer].writing && one.conn.stream[s->victim].window != 0) return std::nullopt;
   auto result = alone(one, "application/not-answering", *s);
   const bool both = one.conn.acts[s->doer].pending || inside_io(one, s->doer);
   if (both) result.by = "nobody";

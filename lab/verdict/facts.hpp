@@ -162,6 +162,7 @@ struct Acts {
 struct Progress {
   std::uint64_t sent = 0, delivered = 0, written = 0, read = 0;
   bool open = false, accepted = false;
+  bool writing = false;  // inside a write that had not returned: its bytes are in neither sum yet
   std::uint32_t repeats = 0;
   Mark open_since;
 };

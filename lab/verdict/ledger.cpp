@@ -36,6 +36,7 @@ Both<Progress> progress_of(const Conn& conn) {
             .read = conn.acts[other(who)].read,
             .open = stream.open(),
             .accepted = bool(conn.acts.server.accepted),
+            .writing = conn.acts[who].pending && conn.acts[who].pending->kind == Kind::write,
             .repeats = stream.repeats,
             .open_since = stream.open_since};
   };

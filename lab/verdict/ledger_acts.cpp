@@ -19,6 +19,10 @@ bool is_owed(const Conn& conn, Who who, const Deed& deed) {
   return acts.last_write && acts.last_write.t > acts.last_read.t;
 }
 
+// ICMPv6 "administratively prohibited" as the socket tells it (tab_unreach, net/ipv6/icmp.c). A filter fails calls with
+// that number too: only beside an ICMP error is it the path's word.
+bool forbidden(const Conn& conn, const Deed& deed) { return deed.error == EACCES && !conn.icmp.empty(); }
+
 bool blames(const Deed& deed, const Trouble& trouble) {
   return trouble.filtered && !trouble.known_call && trouble.deed.pid == deed.pid &&
          (trouble.deed.tid == deed.tid || !deed.tid || !trouble.deed.tid) && trouble.deed.error == deed.error &&
@@ -179,7 +183,7 @@ void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
   if (deed.eof) {
     const bool satisfied = deed.bytes > 0 || (deed.to_eof && !owed);
     if (!satisfied || deed.exact) complain(conn, Complaint::What::eof, who, deed, deed.exact || owed);
-  } else if (deed.timed_out || path_error(deed.error)) {
+  } else if (deed.timed_out || path_error(deed.error) || forbidden(conn, deed)) {
     complain(conn, Complaint::What::starved, who, deed, owed || deed.error);
   } else if (connection_gone(deed.error)) {
     complain(conn, Complaint::What::reset, who, deed, true);
@@ -190,6 +194,9 @@ void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
 
 void Ledger::on_write(Conn& conn, Who who, const Deed& deed) {
   auto& acts = conn.acts[who];
+  // It is told of when it returns: who had complained meanwhile did so while it ran.
+  for (auto& one : conn.complaints)
+    if (deed.start <= one.at.t && (deed.pending || deed.end > one.at.t)) one.then[who].writing = true;
   if (deed.pending) {
     acts.pending = deed;
     return;
@@ -200,7 +207,7 @@ void Ledger::on_write(Conn& conn, Who who, const Deed& deed) {
     acts.last_write = deed.mark;
     forgive(conn, who, Kind::write);
   }
-  if (deed.timed_out || path_error(deed.error))
+  if (deed.timed_out || path_error(deed.error) || forbidden(conn, deed))
     complain(conn, Complaint::What::starved, who, deed, true);
   else if (connection_gone(deed.error))
     complain(conn, Complaint::What::reset, who, deed, true);

@@ -83,6 +83,23 @@ TEST(FirewallDrop, RepliesOnly) {
   EXPECT_EQ(s.verdict().culprit.detail, "output, server to client");
 }
 
+// A long answer stands still in the middle of one write: what it wrote is told only once that returns.
+Story cut_off_in_the_middle_of_a_write() {
+  Story s;
+  const Story::Rule rule{.text = "tcp sport 8080 quota over 16 kbytes drop"};
+  s.handshake().send('C', 9).recv('S', 9).wire("S>C A 1:1449").wire("C>S A").recv('C', 1448);
+  s.traced("S>C A 1449:2897", rule).traced("S>C A 1449:2897", rule).rule(rule, 2);
+  s.recv_timeout('C', 400).close('C').wire("C>S FA").act('S', "send 65536", {.bytes = 65536, .ago = 402}).end();
+  return s;
+}
+
+TEST(FirewallDrop, InTheMiddleOfAWrite) {
+  auto s = cut_off_in_the_middle_of_a_write();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+  s.drop_source("nft-trace");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "firewall/drop");
+}
+
 TEST(FirewallDrop, AFinThatNeverArrives) {
   Story s;
   const Story::Rule rule{.hook = "input", .text = "tcp flags fin drop"};
@@ -252,6 +269,14 @@ Story refused_with_icmp() {
 
 TEST(RejectIcmp, Typical) {
   auto s = refused_with_icmp().end();
+  EXPECT_VERDICT(s, "firewall/reject-icmp", "confirmed");
+}
+
+// IPv6 calls "administratively prohibited" EACCES, which a filter may have said as well.
+TEST(RejectIcmp, ProhibitedInIpv6) {
+  Story s;
+  s.handshake().waiting('S', "recv 64").act('C', "send 12", {.bytes = 12}).traced("C>S PA 1:13", kIcmp).icmp('C', 1, 1);
+  s.wait(600).recv_fails('C', EACCES).rule(kIcmp, 1).end();
   EXPECT_VERDICT(s, "firewall/reject-icmp", "confirmed");
 }
 

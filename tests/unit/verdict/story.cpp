@@ -161,7 +161,7 @@ Story& Story::recv(char who, int bytes) { return act(who, "recv 64", {.bytes = b
 Story& Story::act(char who, const std::string& step, Act a) {
   if (acts_ == Acts::none) return wait(a.ms);
   const auto verb = step.substr(0, step.find(' '));
-  const auto start = tick();
+  const auto start = tick() - a.ago * 1'000'000;
   now_ += a.ms * 1'000'000;
   const auto t = a.pending ? start : tick();
   const bool alone = a.bare || (verb == "accept" && (a.error || a.pending)) || verb == "open-files" ||

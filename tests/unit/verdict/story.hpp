@@ -46,6 +46,7 @@ class Story {
   struct Act {
     int error = 0;
     std::int64_t bytes = -1, ms = 0;
+    std::int64_t ago = 0;  // ms; it began that long before, while others acted
     int tid = 0, fd = -1;
     bool pending = false, linger_reset = false, bare = false;  // bare: no addresses
     std::string outcome;                                       // steps: overrides the one derived
