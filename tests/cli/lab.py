@@ -97,7 +97,7 @@ class Case(unittest.TestCase):
         keep = {k: v for k, v in os.environ.items() if not k.startswith(("SUDO_", "LAB", "XDG_"))}
         return {**keep, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder), "LANG": "C", "LC_ALL": "C", "TERM": "dumb", **more}
 
-    def lab(self, *words, rootless=False, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **more):
+    def lab(self, *words, rootless=False, env=None, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, deadline=DEADLINE, **more):
         return subprocess.run(
             [LAB, *map(str, words)],
             cwd=self.folder,
@@ -107,7 +107,7 @@ class Case(unittest.TestCase):
             stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            timeout=DEADLINE,
+            timeout=deadline,
             preexec_fn=drop_root if rootless else None,
             **more,
         )
