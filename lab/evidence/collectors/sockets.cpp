@@ -114,7 +114,7 @@ class SocketDiagnostics : public Sockets {
   std::vector<int> descriptors() const override { return {listening_.descriptor()}; }
 
   void drain(Sink& sink) override {
-    lost_ += listening_.drain([&](const nlmsghdr& message) { put(message, "destroyed", sink, nullptr); });
+    lost_ += listening_.drain([&](const nlmsghdr& message) { put(message, "destroyed", sink, nullptr, sys::now_ns()); });
   }
   void start(Sink&) override {
     listening_.drain([](const nlmsghdr&) {});
@@ -134,8 +134,10 @@ class SocketDiagnostics : public Sockets {
       wanted.sdiag_protocol = IPPROTO_TCP;
       wanted.idiag_states = kEveryState;
       wanted.idiag_ext = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SHUTDOWN - 1);
+      // The states are not older than the question; by the time they are read they may be history.
+      const auto asked = sys::now_ns();
       asking_.request(message, "dump the TCP sockets",
-                      [&](const nlmsghdr& answer) { put(answer, when, sink, &holders); });
+                      [&](const nlmsghdr& answer) { put(answer, when, sink, &holders, asked); });
     }
   }
 
@@ -144,7 +146,8 @@ class SocketDiagnostics : public Sockets {
   }
 
  private:
-  void put(const nlmsghdr& message, const std::string& when, Sink& sink, const Holders* holders) {
+  void put(const nlmsghdr& message, const std::string& when, Sink& sink, const Holders* holders,
+           std::int64_t t) {
     if (message.nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(&message) < sizeof(inet_diag_msg))
       return;
     const auto& told = *static_cast<const inet_diag_msg*>(mnl_nlmsg_get_payload(&message));
@@ -162,7 +165,7 @@ class SocketDiagnostics : public Sockets {
     if (told.idiag_state == kListen) socket.peer = {};
     each_attribute(message, sizeof(inet_diag_msg), [&](const nlattr& attribute) { take(socket, &attribute); });
     if (holders) socket.pids = holders->of(socket.inode);
-    sink.put({.t_ns = sys::now_ns(), .read_time = true, .what = std::move(socket)});
+    sink.put({.t_ns = t, .read_time = true, .what = std::move(socket)});
     ++events_;
   }
 
