@@ -212,6 +212,8 @@ Closer Case::closer(Who who) const {
     const auto* process = facts.process(pid);
     if (!process || !process->exited || process->by_lab) continue;
     if (seen && process->exited.t + slack < at) continue;
+    // Its exit is told when it is reaped, but a call that returned later shows that it lived on.
+    if (const auto& last = process->last; seen && last && !last->pending && last->end > at + slack) continue;
     const bool signalled = process->signal != 0;
     if (result.process && !signalled) continue;
     result.process = process;

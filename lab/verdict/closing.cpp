@@ -112,8 +112,9 @@ Origin origin_of_reset(const Case& one, Closing& closing) {
         fmt::format("TcpOutRsts moved by {}, {} on the wire", built, plural(on_wire, "reset is", "resets are"));
     const Mark mark = at == all.end() ? Mark{} : at->second.at;
     if (built == 0) return alien("counters", text, mark ? mark : closing.at);
-    // More built than seen: some were eaten, and which of those seen TCP built is open.
-    if (static_cast<std::uint64_t>(built) == on_wire) {
+    // A reset was eaten, or more were built than seen: which of those seen TCP built is open.
+    const bool eaten = std::any_of(conn.hits.begin(), conn.hits.end(), [](const Hits& h) { return h.rst > 0; });
+    if (!eaten && static_cast<std::uint64_t>(built) == on_wire) {
       closing.why.push_back(record("counters", text, mark));
       return Origin::tcp;
     }

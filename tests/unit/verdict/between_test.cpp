@@ -255,6 +255,25 @@ TEST(RejectReset, RepliesAreAnsweredSoTheServerDies) {
   EXPECT_VERDICT(s, "firewall/reject-reset", "confirmed");
 }
 
+// The firewall's reset is on the wire and the one that TCP built is not: the counter agrees by chance.
+TEST(RejectReset, TcpsOwnResetIsEatenToo) {
+  for (const auto* without : {"kernel", "sockets", "nft-trace"}) {
+    Story s;
+    const Story::Rule rule{.action = "reject", .text = "tcp sport 8080 reject with tcp reset"};
+    s.handshake()
+        .act('S', "send 5", {.bytes = 5})
+        .traced("S>C PA 1:6", rule)
+        .wire("C>S R 1")
+        .act('S', "recv 64", {.error = ECONNRESET})
+        .exits(kServerPid, 0);
+    s.recv_timeout('C', 400).exits(kClientPid, 0).wire("C>S FA 1").traced("S>C R 1", rule);
+    s.counter("TcpOutRsts", 1).rule(rule, 2).end();
+    s.drop_source("kernel");
+    s.drop_source(without);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "firewall/reject-reset");
+  }
+}
+
 Story refused_with_icmp() {
   Story s;
   s.handshake()
