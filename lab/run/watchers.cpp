@@ -57,13 +57,10 @@ void Watchers::start(evidence::Sink& sink) {
   for (auto& source : sockets_) source->start(sink);
 }
 
-// Packet rings are read with the others, not on their own: waking up for every segment would change the races that
-// are being watched.
 std::vector<int> Watchers::descriptors() const {
   std::vector<int> all;
   for (const auto& source : sources_)
-    if (source->account().name != "wire")
-      for (int fd : source->descriptors()) all.push_back(fd);
+    for (int fd : source->descriptors()) all.push_back(fd);
   return all;
 }
 

@@ -25,8 +25,24 @@ sys::Descriptor this_netns() { return sys::open_file(kOwnNet, O_RDONLY); }
 
 void enter(int netns) { check(::setns(netns, CLONE_NEWNET), "enter network namespace"); }
 
+// Since 6.1 a network namespace can have a table of connections of its own, as large as its parent says. In the
+// machine's, of several hundred thousand buckets, each dump of the sockets of one namespace takes milliseconds. What
+// the kernel derives from the table's size (tcp_set_hashinfo) is put back to what it was.
+void unshare_net(const std::string& what) {
+  constexpr const char* kEntries = "net.ipv4.tcp_child_ehash_entries";
+  constexpr const char* kDerived[] = {"net.ipv4.tcp_max_syn_backlog", "net.ipv4.tcp_max_tw_buckets"};
+  const bool own_table = has_sysctl(kEntries);
+  std::vector<std::string> before;
+  if (own_table) {
+    for (const auto* key : kDerived) before.push_back(get_sysctl(key));
+    set_sysctl(kEntries, "4096");
+  }
+  check(::unshare(CLONE_NEWNET), what);
+  for (std::size_t i = 0; i < before.size(); ++i) set_sysctl(kDerived[i], before[i]);
+}
+
 Netns make_netns(const char* name) {
-  check(::unshare(CLONE_NEWNET), std::string("network namespace ") + name);
+  unshare_net(std::string("network namespace ") + name);
   return {name, this_netns()};
 }
 
@@ -162,6 +178,7 @@ void apply_sysctls(const std::vector<Netns>& spaces, const scenario::Network& ne
 std::vector<Netns> furnish(const Plan& plan) {
   check_mtu(plan.network);
   mount_own_proc_and_tmp(plan.visible);
+  unshare_net("network namespace of the run");   // from the one it was born in
   const bool routed = plan.network.topology == scenario::Topology::routed;
   auto spaces = routed ? route_topology(plan.network) : loopback(plan.network);
   if (plan.programs) mount_for_programs();

@@ -8,7 +8,7 @@
 #include "evidence/collectors/collector.hpp"
 #include "evidence/collectors/folding.hpp"
 #include "evidence/collectors/packet.hpp"
-#include "evidence/collectors/packet_ring.hpp"
+#include "evidence/collectors/packet_tap.hpp"
 #include "system/clock.hpp"
 
 namespace lab::evidence {
@@ -32,19 +32,19 @@ std::string hex(std::string_view bytes) {
 class Wire : public Source {
  public:
   Wire(std::string netns, bool keep_frames)
-      : netns_(std::move(netns)), keep_frames_(keep_frames), loopback_(static_cast<int>(::if_nametoindex("lo"))), ring_(netns_.empty()) {
+      : netns_(std::move(netns)), keep_frames_(keep_frames), loopback_(static_cast<int>(::if_nametoindex("lo"))), tap_(netns_.empty()) {
     learn_devices();
   }
 
-  std::vector<int> descriptors() const override { return {ring_.descriptor()}; }
+  std::vector<int> descriptors() const override { return tap_.descriptors(); }
   void start(Sink&) override {
-    ring_.drain([](const PacketRing::Packet&) {});
-    ring_.lost();
+    tap_.drain([](const PacketTap::Packet&) {});
+    tap_.lost();
   }
   void drain(Sink& sink) override {
     const auto offset = to_monotonic();
-    ring_.drain([&](const PacketRing::Packet& packet) { take(packet, packet.realtime_ns + offset, sink); });
-    lost_ += ring_.lost();
+    tap_.drain([&](const PacketTap::Packet& packet) { take(packet, packet.realtime_ns + offset, sink); });
+    lost_ += tap_.lost();
   }
   void finish(Sink& sink) override {
     drain(sink);
@@ -64,7 +64,7 @@ class Wire : public Source {
     ::if_freenameindex(all);
   }
 
-  void take(const PacketRing::Packet& packet, std::int64_t t_ns, Sink& sink) {
+  void take(const PacketTap::Packet& packet, std::int64_t t_ns, Sink& sink) {
     if (packet.outgoing && packet.device == loopback_) return;   // it comes in again
     auto parsed = read_packet(packet.bytes);
     if (!parsed) return;
@@ -75,7 +75,7 @@ class Wire : public Source {
       folding_.put(t_ns, std::move(std::get<Segment>(*parsed)),
                    [&](std::int64_t t, Segment&& segment) { put(sink, t, std::move(segment)); });
   }
-  void label(auto& what, const PacketRing::Packet& packet) const {
+  void label(auto& what, const PacketTap::Packet& packet) const {
     const auto device = devices_.find(packet.device);
     what.netns = netns_;
     what.device = device == devices_.end() ? fmt::format("device {}", packet.device) : device->second;
@@ -92,7 +92,7 @@ class Wire : public Source {
   bool keep_frames_;
   int loopback_;
   std::map<int, std::string> devices_;
-  PacketRing ring_;
+  PacketTap tap_;
   Folding folding_;
   std::uint64_t events_ = 0, lost_ = 0;
 };

@@ -1,0 +1,52 @@
+// Packet sockets on every device of a network namespace. man packet; net/packet/af_packet.c.
+//
+// Without a receive ring: making one waits for an RCU grace period, 10 to 30 ms. A plain socket's queue is bounded by
+// net.core.rmem_max, some 300 small packets, so there are several in a fan-out group that rolls over: the kernel fills
+// one queue to three quarters, then the next. A reader that waits for any but the one being filled sleeps through a
+// short connection, and is woken in time by a long one.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "system/descriptor.hpp"
+
+namespace lab::evidence {
+
+class PacketTap {
+ public:
+  struct Packet {
+    std::int64_t realtime_ns = 0;   // CLOCK_REALTIME at the device
+    int device = 0;                 // index
+    bool outgoing = false;
+    std::string_view bytes;         // from the IP header on, as far as captured; valid during the call only
+  };
+
+  // Every device of the calling thread's network namespace. `incoming_only`: on loopback each packet passes twice.
+  explicit PacketTap(bool incoming_only);
+  // Closing a packet socket waits for a grace period too: it is handed to the kernel's garbage collector.
+  ~PacketTap();
+  PacketTap(const PacketTap&) = delete;
+  PacketTap& operator=(const PacketTap&) = delete;
+
+  // Readable when a queue has filled up.
+  std::vector<int> descriptors() const;
+  // Every packet stamped until now, in the order of their stamps.
+  void drain(const std::function<void(const Packet&)>& each);
+  std::uint64_t lost();             // dropped for want of room since the last call
+
+ private:
+  struct Held;
+  struct Reader;
+  void read(std::size_t socket, std::int64_t until_ns);
+
+  std::vector<sys::Descriptor> sockets_;
+  std::size_t filling_ = 0;         // the socket with the latest packet
+  std::vector<Held> held_;          // read and not delivered
+  std::unique_ptr<Reader> reader_;
+};
+
+}  // namespace lab::evidence
