@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <list>
 #include <map>
+#include <utility>
 
 #include "evidence/collectors/kernel.hpp"
 #include "run/flight.hpp"
@@ -68,33 +69,54 @@ bool without(const Options& options, const char* name) {
   return std::find(options.without.begin(), options.without.end(), name) != options.without.end();
 }
 
-// One probe serves the whole batch: loading it costs as much as a small run.
+// One probe serves the whole batch: loading it costs as much as a small run. It is loaded when it is first asked for:
+// the sandbox that it is to watch furnishes itself meanwhile.
 // Steps record themselves: calls are watched only where an outside program makes some.
-std::unique_ptr<evidence::KernelProbe> load_probe(const Options& options, bool programs, std::vector<evidence::Collector>& off) {
-  const evidence::KernelProbe::Wanted wanted{.packets = !without(options, "kernel"), .calls = programs && !without(options, "syscalls")};
-  std::string why = "switched off";
-  if (wanted.packets || wanted.calls) try {
-      if (options.rootless || ::geteuid() != 0) throw sys::Unavailable("needs root");
-      return evidence::KernelProbe::load(wanted);
-    } catch (const std::exception& reason) {
-      why = reason.what();
-    }
-  off.push_back({.name = "kernel", .why = why});
-  off.push_back({.name = "syscalls", .why = why});
-  return nullptr;
-}
+class SharedProbe {
+ public:
+  SharedProbe(const Options& options, bool programs)
+      : wanted_{.packets = !without(options, "kernel"), .calls = programs && !without(options, "syscalls")},
+        root_(!options.rootless && ::geteuid() == 0) {}
+
+  evidence::KernelProbe* get() {
+    if (!std::exchange(asked_, true)) load();
+    return probe_.get();
+  }
+  evidence::KernelProbe* loaded() const { return probe_.get(); }
+  // Of its collectors, where it could not be loaded.
+  const std::vector<evidence::Collector>& off() const { return off_; }
+
+ private:
+  void load() {
+    std::string why = "switched off";
+    if (wanted_.packets || wanted_.calls) try {
+        if (!root_) throw sys::Unavailable("needs root");
+        probe_ = evidence::KernelProbe::load(wanted_);
+        return;
+      } catch (const std::exception& reason) {
+        why = reason.what();
+      }
+    off_.push_back({.name = "kernel", .why = why});
+    off_.push_back({.name = "syscalls", .why = why});
+  }
+  evidence::KernelProbe::Wanted wanted_;
+  bool root_, asked_ = false;
+  std::unique_ptr<evidence::KernelProbe> probe_;
+  std::vector<evidence::Collector> off_;
+};
 
 // Reads from whoever has something to say; returns those that have landed.
 class Sky {
  public:
-  Sky(const Options& options, bool programs) : options_(options), probe_(load_probe(options, programs, off_)) {}
+  Sky(const Options& options, bool programs) : options_(options), probe_(options, programs) {}
   std::size_t flying() const { return slots_.size(); }
 
   void launch(std::size_t index, const scenario::Scenario& scenario, InOrder& results) {
     try {
       if (const auto problems = examine(scenario); !problems.empty())
         return results.put(index, failed(scenario, Failure::invalid, to_text(problems)));
-      slots_.push_back({index, &scenario, std::make_unique<Flight>(scenario, options_, probe_.get())});
+      slots_.push_back({index, &scenario, std::make_unique<Flight>(scenario, options_, [this] { return probe_.get(); })});
+      probe_.get();
     } catch (const std::exception& error) {
       results.put(index, failed(scenario, kind_of(error), error.what()));
     }
@@ -107,10 +129,11 @@ class Sky {
       waiting.push_back({slot.flight->descriptor(), POLLIN, 0});
       timeout = std::min(timeout, slot.flight->last_call().poll_ms());
     }
-    if (probe_) waiting.push_back({probe_->descriptor(), POLLIN, 0});
+    auto* probe = probe_.loaded();
+    if (probe) waiting.push_back({probe->descriptor(), POLLIN, 0});
     const int n = ::poll(waiting.data(), waiting.size(), timeout);
     if (n < 0 && errno != EINTR) sys::check(n, "poll the sandboxes");
-    if (probe_ && n > 0 && waiting.back().revents) drain();
+    if (probe && n > 0 && waiting.back().revents) drain();
     std::size_t i = 0;
     for (auto at = slots_.begin(); at != slots_.end(); ++i) {
       const bool heard = n > 0 && waiting[i].revents != 0;
@@ -136,8 +159,7 @@ class Sky {
     return false;
   }
   void drain() {
-    if (!probe_) return;
-    probe_->drain([&](evidence::KernelProbe::Sandbox sandbox, evidence::Event&& event) {
+    if (auto* probe = probe_.loaded()) probe->drain([&](evidence::KernelProbe::Sandbox sandbox, evidence::Event&& event) {
       for (auto& slot : slots_)
         if (slot.flight->watched() == sandbox) slot.flight->see(std::move(event));
     });
@@ -146,7 +168,7 @@ class Sky {
     try {
       slot.flight->wait();
       drain();   // the last events of its processes come with their end
-      for (const auto& account : off_)
+      for (const auto& account : probe_.off())
         if (account.name == "kernel" || !slot.flight->traces_calls()) slot.flight->account(account);
       return slot.flight->land();
     } catch (const std::exception& error) {
@@ -154,8 +176,7 @@ class Sky {
     }
   }
   const Options& options_;
-  std::vector<evidence::Collector> off_;   // of the probe, where it could not be loaded
-  std::unique_ptr<evidence::KernelProbe> probe_;
+  SharedProbe probe_;
   std::list<Slot> slots_;
 };
 

@@ -69,10 +69,10 @@ Setup setup_for(const scenario::Scenario& scenario, const Options& options) {
           .cgroups = {}};
 }
 
-Flight::Flight(const scenario::Scenario& scenario, const Options& options, evidence::KernelProbe* probe)
+Flight::Flight(const scenario::Scenario& scenario, const Options& options, Probe probe)
     : scenario_(scenario),
       options_(options),
-      probe_(probe),
+      probe_(std::move(probe)),
       listener_(gathered_, [this] { ready(); }),
       began_ns_(sys::now_ns()),
       last_call_(sys::Deadline::after_ns(scenario.timeout.count() + scenario.grace.count() + kSlack)) {
@@ -98,12 +98,12 @@ bool Flight::traces_calls() const {
   const auto& without = options_.without;
   const bool wanted = std::find(without.begin(), without.end(), "syscalls") == without.end();
   const bool program = std::any_of(scenario_.actors.begin(), scenario_.actors.end(), [](const auto& a) { return !a.run.empty(); });
-  return !probe_ && wanted && program && evidence::CallTracer::why_not().empty();
+  return wanted && program && !probe_() && evidence::CallTracer::why_not().empty();
 }
 
 // init has furnished its sandbox and waits: from here on the probe sees what the actors do.
 void Flight::ready() {
-  if (probe_) watched_ = probe_->watch(evidence::namespaces_of(sandbox_->pid()));
+  if (auto* probe = probe_()) watched_ = probe->watch(evidence::namespaces_of(sandbox_->pid()));
   const char byte = 'g';
   sys::check(::write(go_.get(), &byte, 1), "write the go pipe");
 }
@@ -140,7 +140,7 @@ report::Report Flight::land() {
   }
   if (watched_) {
     const auto mine = [&](evidence::KernelProbe::Sandbox, evidence::Event&& event) { see(std::move(event)); };
-    for (auto& account : probe_->finish(*watched_, mine)) gathered_.timeline.provenance.collectors.push_back(std::move(account));
+    for (auto& account : probe_()->finish(*watched_, mine)) gathered_.timeline.provenance.collectors.push_back(std::move(account));
   }
   gathered_.timeline.provenance.ended_ns = sys::now_ns();
   auto report = tell(scenario_, std::move(gathered_));

@@ -1,6 +1,7 @@
 // One run as lab sees it from outside: a sandbox under way, the evidence that comes out of it, and the report at its end.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -19,8 +20,10 @@ namespace lab::run {
 class Flight {
  public:
   // Starts the sandbox. Throws Unavailable or KernelError when there can be none.
-  // `probe` may be null: no kernel evidence.
-  Flight(const scenario::Scenario& scenario, const Options& options, evidence::KernelProbe* probe);
+  // `probe` is asked when the sandbox stands, or before where that decides how calls are traced; it may give null: no
+  // kernel evidence.
+  using Probe = std::function<evidence::KernelProbe*()>;
+  Flight(const scenario::Scenario& scenario, const Options& options, Probe probe);
   ~Flight();
   // An event that the probe saw in this run's sandbox.
   void see(evidence::Event&& event) { gathered_.timeline.events.push_back(std::move(event)); }
@@ -46,7 +49,7 @@ class Flight {
 
   const scenario::Scenario& scenario_;
   const Options& options_;
-  evidence::KernelProbe* probe_;
+  Probe probe_;
   std::optional<evidence::KernelProbe::Sandbox> watched_;
   Gathered gathered_;
   Listener listener_;

@@ -105,7 +105,7 @@ bool Stage::perform() {
   cast_.start(Role::client);
   const bool in_time = wait_until([&] { return main_part_ended(); }, deadline_);
   milestone(in_time ? "clients-ended" : "deadline");
-  watchers_.snapshot(teller_, "change", true);
+  if (!cast_.all_ended()) watchers_.snapshot(teller_, "change", true);
   if (in_time)
     wait_until([&] { return cast_.all_ended(); },
                sys::Deadline::at_ns(std::min(deadline_.at(), sys::now_ns() + scenario_.grace.count())));
