@@ -168,6 +168,10 @@ class Changes : public Source {
     route_.drain(forget);
     rules_.drain(forget);
     if (xfrm_) xfrm_->drain(forget);
+    each_link([&](const nlmsghdr& message) {
+      const auto now = link_change(message);
+      links_[now.object] = now.kind;
+    });
   }
   void drain(Sink& sink) override {
     lost_ += route_.drain([&](const nlmsghdr& message) { routing(message, sink); });
@@ -208,17 +212,20 @@ class Changes : public Source {
   void link(const nlmsghdr& message, Sink& sink) {
     auto change = link_change(message);
     auto& was = links_[change.object];
-    if (was.empty() && change.kind == "link-up") was = change.kind;   // it was up before anything happened
     if (was == change.kind) return;
     was = change.kind;
     put(message, std::move(change), sink);
   }
 
-  // An XDP program on a link drops before any packet socket sees (man 7 rtnetlink, IFLA_XDP).
-  void attached(Sink& sink) {
+  void each_link(const sys::Netlink::Handler& look) {
     sys::Message message(RTM_GETLINK, NLM_F_DUMP);
     message.fixed<ifinfomsg>().ifi_family = AF_UNSPEC;
-    asking_.request(message, "dump the links", [&](const nlmsghdr& answer) {
+    asking_.request(message, "dump the links", look);
+  }
+
+  // An XDP program on a link drops before any packet socket sees (man 7 rtnetlink, IFLA_XDP).
+  void attached(Sink& sink) {
+    each_link([&](const nlmsghdr& answer) {
       std::string name;
       bool xdp = false;
       each_attribute(answer, sizeof(ifinfomsg), [&](const nlattr& attribute) {

@@ -112,12 +112,13 @@ class ProcFiles : public Processes {
 
  private:
   void look_at(int pid, const std::string& when, Sink& sink) {
+    const auto asked = sys::now_ns();  // it still ran then; how long after, nobody knows
     const auto stat = parse_stat(read(pid, "stat"));
     if (!stat.state || stat.state == 'Z' || stat.state == 'X') return;
     auto wait = read(pid, "wchan");
     if (wait == "0") wait.clear();
     const auto descriptors = entries(pid, "fd");
-    sink.put({.t_ns = sys::now_ns(),
+    sink.put({.t_ns = asked,
               .read_time = true,
               .what = ProcessState{.pid = pid,
                                    .state = state_name(stat.state, wait),
@@ -131,7 +132,7 @@ class ProcFiles : public Processes {
     for (const auto& [name, limit] : parse_limits(read(pid, "limits"))) {
       if (const auto usual = usual_.find(name); usual != usual_.end() && usual->second == limit) continue;
       const auto use = used.find(name);
-      sink.put({.t_ns = sys::now_ns(),
+      sink.put({.t_ns = asked,
                 .read_time = true,
                 .what = LimitState{.pid = pid, .name = name, .limit = limit, .used = use == used.end() ? 0 : use->second}});
     }

@@ -1,20 +1,15 @@
-// A place to try rules in: a child with its own user and network namespace, the way every sandbox has them.
+// What the tests of the rules share.
 #pragma once
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <string>
 
 #include "firewall/compiler.hpp"
+#include "support/netns.hpp"
 
 namespace lab::test {
 
-// Runs `body` in a child with new user and net namespaces, lo up. Expectations fail the calling test.
-void in_namespace(const std::function<void()>& body);
-
-// What a command printed (standard error too); it is run by sh in the calling process's namespaces.
-std::string output_of(const std::string& command);
 // Feeds `text` to `nft -f`; fails the test where nft complains.
 void nft(const std::string& text);
 
@@ -25,9 +20,6 @@ const char* loopback(scenario::Family family);
 std::uint64_t hits(const firewall::Ruleset& ruleset, const std::string& name);
 // Waits until they are at least so many; false after ten seconds.
 bool wait_for_hits(const firewall::Ruleset& ruleset, const std::string& name, std::uint64_t wanted);
-// Waits until `done`; false after ten seconds.
-bool wait_until(const std::function<bool()>& done);
-
 // `nft list ruleset` without what differs from run to run: counters' values and the owner's name.
 std::string listed();
 

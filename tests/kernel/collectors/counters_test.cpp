@@ -1,0 +1,61 @@
+// The namespace's counters beside `nstat`, which in a new namespace starts at nothing too.
+#include <map>
+#include <sstream>
+
+#include "watched.hpp"
+
+namespace lab::test {
+namespace {
+
+using evidence::Counter;
+
+std::map<std::string, std::int64_t> by_nstat() {
+  std::map<std::string, std::int64_t> values;
+  std::istringstream lines(output_of("nstat -as"));
+  std::string name, rest;
+  for (std::int64_t value = 0; lines >> name;) {
+    if (name.starts_with('#')) {
+      std::getline(lines, rest);
+      continue;
+    }
+    lines >> value >> rest;
+    values[name] = value;
+  }
+  return values;
+}
+
+TEST(CountersCollector, MovesAsNstatDoes) {
+  in_namespace([] {
+    const auto counters = evidence::make_counters("");
+    Kept kept;
+    counters->start(kept);
+    {
+      Pair pair;
+      pair.send("never read");
+      pair.server.reset();  // a reset, for bytes are unread
+    }
+    counters->finish(kept);
+    const auto witness = by_nstat();
+    std::map<std::string, std::int64_t> seen;
+    for (const auto& counter : kept.all<Counter>()) seen[counter.name] = counter.change;
+    EXPECT_EQ(seen["TcpExtTCPAbortOnClose"], 1);
+    EXPECT_EQ(seen["TcpOutRsts"], 1);
+    for (const char* name : {"TcpActiveOpens", "TcpPassiveOpens", "TcpInSegs", "TcpOutSegs", "TcpEstabResets", "TcpOutRsts",
+                             "TcpExtTCPAbortOnClose", "IpInReceives"})
+      EXPECT_EQ(seen[name], witness.contains(name) ? witness.at(name) : 0) << name;
+  });
+}
+
+TEST(CountersCollector, IsSilentAboutWhatWasBeforeTheStart) {
+  in_namespace([] {
+    const auto counters = evidence::make_counters("");
+    Kept kept;
+    { const Pair before; }
+    counters->start(kept);
+    counters->finish(kept);
+    for (const auto& counter : kept.all<Counter>()) EXPECT_FALSE(counter.name.starts_with("Tcp")) << counter.name;
+  });
+}
+
+}  // namespace
+}  // namespace lab::test
