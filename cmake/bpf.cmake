@@ -28,6 +28,7 @@ function(lab_bpf target)
     return()
   endif()
 
+  lab_link_archives(LIBBPF bpf/libbpf.h "libbpf_major_version() + libbpf_get_error(bpf_object__open_mem(nullptr, 0, nullptr))")
   set(object ${CMAKE_CURRENT_BINARY_DIR}/lab.bpf.o)
   file(GLOB headers CONFIGURE_DEPENDS ${folder}/bpf/*.h)
   set(multiarch "")

@@ -126,9 +126,7 @@ void Flight::abort(const std::string& why) {
 }
 
 void Flight::wait() {
-  const auto told = sys::now_ns();
   status_ = sandbox_->wait();
-  teardown_ns_ = sys::now_ns() - told;
 }
 
 report::Report Flight::land() {
@@ -143,8 +141,10 @@ report::Report Flight::land() {
     for (auto& account : probe_()->finish(*watched_, mine)) gathered_.timeline.provenance.collectors.push_back(std::move(account));
   }
   gathered_.timeline.provenance.ended_ns = sys::now_ns();
+  const auto ended = gathered_.ended_ns;
   auto report = tell(scenario_, std::move(gathered_));
-  report.timing.teardown = static_cast<double>(teardown_ns_) / 1e6;
+  wait();
+  report.timing.teardown = ended ? static_cast<double>(sys::now_ns() - ended) / 1e6 : 0;
   report.timing.total = static_cast<double>(sys::now_ns() - began_ns_) / 1e6;
   return report;
 }

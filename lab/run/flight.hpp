@@ -39,9 +39,11 @@ class Flight {
   // The moment at which a sandbox that no longer answers is killed (its own deadline and more than its clean-up).
   const sys::Deadline& last_call() const { return last_call_; }
   void abort(const std::string& why);
+  // Init has said its last word; all that is left of the sandbox is init, on its way out.
+  bool whole() const { return listener_.whole(); }
   // Blocks until everything inside is gone.
   void wait();
-  // After that: judges and compares.
+  // At the end, or after init's last word: judges and compares. Nothing is left when it returns.
   report::Report land();
 
  private:
@@ -54,7 +56,7 @@ class Flight {
   Gathered gathered_;
   Listener listener_;
   sys::Descriptor records_, go_;
-  std::int64_t began_ns_ = 0, teardown_ns_ = 0;
+  std::int64_t began_ns_ = 0;
   int status_ = 0;   // init's wait status
   sys::Deadline last_call_;
   std::unique_ptr<sandbox::Sandbox> sandbox_;

@@ -1,6 +1,8 @@
 // How far the namespace's counters moved: /proc/net/netstat, snmp, snmp6 and conntrack's, by nstat's names.
+#include <algorithm>
+#include <charconv>
 #include <map>
-#include <sstream>
+#include <string_view>
 
 #include "evidence/collectors/collector.hpp"
 #include "system/clock.hpp"
@@ -12,36 +14,54 @@ namespace {
 
 using Values = std::map<std::string, std::int64_t>;
 
+// Cuts the next line, or the next word, off the front.
+std::string_view cut(std::string_view& text, char at) {
+  const auto end = std::min(text.find(at), text.size());
+  const auto piece = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return piece;
+}
+std::string_view word(std::string_view& line) {
+  line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+  const auto piece = line.substr(0, line.find_first_of(" \t"));
+  line.remove_prefix(piece.size());
+  return piece;
+}
+std::int64_t number(std::string_view text, int base = 10) {
+  std::int64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return value;
+}
+
 // netstat and snmp: pairs of lines, "Tcp: name name …" and "Tcp: value value …". nstat joins prefix and name.
-void read_pairs(const std::string& text, Values& values) {
-  std::istringstream lines(text);
-  for (std::string names, numbers; std::getline(lines, names) && std::getline(lines, numbers);) {
-    std::istringstream name(names), number(numbers);
-    std::string prefix, ignored, one;
-    name >> prefix;
-    number >> ignored;
+void read_pairs(std::string_view text, Values& values) {
+  while (!text.empty()) {
+    auto names = cut(text, '\n'), numbers = cut(text, '\n');
+    std::string prefix(word(names));
+    word(numbers);
     if (!prefix.empty()) prefix.pop_back();
-    for (std::int64_t value = 0; name >> one && number >> value;) values[prefix + one] = value;
+    for (auto name = word(names); !name.empty(); name = word(names)) values[prefix + std::string(name)] = number(word(numbers));
   }
 }
 
 // snmp6: a name and a value a line.
-void read_singles(const std::string& text, Values& values) {
-  std::istringstream lines(text);
-  std::string name;
-  for (std::int64_t value = 0; lines >> name >> value;) values[name] = value;
+void read_singles(std::string_view text, Values& values) {
+  while (!text.empty()) {
+    auto line = cut(text, '\n');
+    const auto name = word(line);
+    if (!name.empty()) values[std::string(name)] = number(word(line));
+  }
 }
 
 // A header of names, then a line of hexadecimal values for each CPU. "entries" and "clashres…" are gauges or settings.
-void read_conntrack(const std::string& text, Values& values) {
-  std::istringstream lines(text);
-  std::string header;
-  if (!std::getline(lines, header)) return;
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream names(header), numbers(line);
-    std::string name, number;
-    while (names >> name && numbers >> number)
-      if (name != "entries") values["Conntrack" + name] += std::stoll(number, nullptr, 16);
+void read_conntrack(std::string_view text, Values& values) {
+  const auto header = cut(text, '\n');
+  while (!text.empty()) {
+    auto names = header, numbers = cut(text, '\n');
+    for (auto name = word(names); !name.empty(); name = word(names)) {
+      const auto value = word(numbers);
+      if (name != "entries" && !value.empty()) values["Conntrack" + std::string(name)] += number(value, 16);
+    }
   }
 }
 
@@ -58,7 +78,8 @@ bool is_counter(const std::string& name) {
 // the thread that opened them.
 struct File {
   sys::Descriptor descriptor;
-  void (*read)(const std::string&, Values&);
+  void (*parse)(std::string_view, Values&);
+  std::string before;   // its text at the start: taken apart when it is needed
 };
 
 class Counters : public Source {
@@ -68,16 +89,24 @@ class Counters : public Source {
     open("snmp", read_pairs);
     open("snmp6", read_singles);
     open("stat/nf_conntrack", read_conntrack);
-    before_ = read();
   }
 
   std::vector<int> descriptors() const override { return {}; }
   void drain(Sink&) override {}
-  void start(Sink&) override { before_ = read(); }
+  void start(Sink&) override {
+    for (auto& file : files_) file.before = text_of(file);
+  }
   void finish(Sink& sink) override {
     const auto now = sys::now_ns();
-    for (const auto& [name, value] : read()) {
-      const auto change = value - before_[name];
+    Values before, after;
+    for (const auto& file : files_) {
+      const auto text = text_of(file);
+      if (text == file.before) continue;
+      file.parse(file.before, before);
+      file.parse(text, after);
+    }
+    for (const auto& [name, value] : after) {
+      const auto change = value - before[name];
       if (!change || !is_counter(name)) continue;
       sink.put({.t_ns = now, .read_time = true, .what = Counter{.netns = netns_, .name = name, .change = change}});
       ++events_;
@@ -86,24 +115,19 @@ class Counters : public Source {
   Collector account() const override { return {.name = "counters", .on = true, .why = "", .events = events_}; }
 
  private:
-  void open(const std::string& name, void (*reader)(const std::string&, Values&)) {
+  void open(const std::string& name, void (*parse)(std::string_view, Values&)) {
     try {
-      files_.push_back({sys::open_file("/proc/thread-self/net/" + name, O_RDONLY), reader});
+      files_.push_back({sys::open_file("/proc/thread-self/net/" + name, O_RDONLY), parse, ""});
     } catch (const sys::KernelError&) {  // no IPv6, no conntrack: nothing of it is counted
     }
   }
-  Values read() const {
-    Values values;
-    for (const auto& file : files_) {
-      sys::check(::lseek(file.descriptor.get(), 0, SEEK_SET), "rewind the counters");
-      file.read(sys::read_all(file.descriptor.get(), "the namespace's counters"), values);
-    }
-    return values;
+  static std::string text_of(const File& file) {
+    sys::check(::lseek(file.descriptor.get(), 0, SEEK_SET), "rewind the counters");
+    return sys::read_all(file.descriptor.get(), "the namespace's counters");
   }
 
   std::string netns_;
   std::vector<File> files_;
-  Values before_;
   std::uint64_t events_ = 0;
 };
 
