@@ -70,7 +70,8 @@ _lab() {
   case "$command" in
 @CASES@  esac
 }
-compdef _lab lab
+# Loaded by compinit as the function _lab, this is the first completion; sourced, it only makes itself known.
+if [ "$funcstack[1]" = _lab ]; then _lab "$@"; else compdef _lab lab; fi
 )SH";
 
 std::string filled(std::string script, const std::string& commands, const std::string& cases) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "commands/catalogue.hpp"
@@ -41,7 +42,17 @@ std::string summary_of(const Entry& entry) {
   return fmt::format("(can't be read: lab check {})", entry.path.string());
 }
 
+// The folder that most entries come from needs no telling at each of them.
+std::string home_of(const std::vector<Entry>& entries) {
+  std::map<std::string, int> count;
+  for (const auto& entry : entries) ++count[entry.path.parent_path().string()];
+  const auto most = std::max_element(count.begin(), count.end(),
+                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == count.end() ? "" : most->first;
+}
+
 void write_text(std::ostream& out, const std::vector<Entry>& entries, const report::TextOptions& options) {
+  const auto home = home_of(entries);
   int name = 0;
   for (const auto& entry : entries) name = std::max(name, report::cells(entry.name));
   name = std::min(name, options.width / 2);
@@ -52,11 +63,13 @@ void write_text(std::ostream& out, const std::vector<Entry>& entries, const repo
       layer = entry.layer;
     }
     const auto left = "  " + report::pad_right(entry.name, name) + "  ";
-    out << report::paragraph(left, report::printable(summary_of(entry)), options.width);
+    const auto folder = entry.path.parent_path().string();
+    const auto origin = folder == home ? "" : fmt::format(" (from {})", folder);
+    out << report::paragraph(left, report::printable(summary_of(entry) + origin), options.width);
   }
 }
 
-// Where the entries come from, when it is more than one place.
+// Where the entries come from.
 void write_places(std::ostream& out, const std::vector<Entry>& entries, const report::TextOptions& options) {
   std::vector<std::string> places;
   for (const auto& entry : entries) {

@@ -35,10 +35,10 @@ void add(std::vector<fs::path>& roots, const fs::path& folder) {
   if (!known) roots.push_back(folder);
 }
 
-// BUILD/lab beside SOURCE/scenarios, or PREFIX/bin/lab beside PREFIX/share/lab.
+// SOURCE/build/lab beside SOURCE/scenarios, PREFIX/bin/lab beside PREFIX/share/lab, BUILD/lab above BUILD/share/lab.
 fs::path shipped(const fs::path& program) {
   const auto folder = program.parent_path();
-  for (const auto& candidate : {folder.parent_path(), folder.parent_path() / "share/lab"}) {
+  for (const auto& candidate : {folder.parent_path(), folder.parent_path() / "share/lab", folder / "share/lab"}) {
     if (is_root(candidate)) return candidate;
   }
   return {};
