@@ -81,6 +81,7 @@ Parser::Parser(int argc, const char* const* argv) {
                              {"explain", add_explain},
                              {"causes", add_causes},
                              {"shell", add_shell},
+                             {"schema", add_schema},
                              {"doctor", add_doctor},
                              {"completion", add_completion}};
   const std::string_view wanted = argc > 1 ? argv[1] : "";

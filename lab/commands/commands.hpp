@@ -76,7 +76,11 @@ int make_new(const NewArguments& arguments);
 
 struct NoArguments {};
 int causes(const NoArguments&);
-int schema(const NoArguments&);
+
+struct SchemaArguments {
+  bool rules = false;  // of rule files, in place of scenario files
+};
+int schema(const SchemaArguments& arguments);
 
 struct ExplainArguments {
   std::string what;  // an evidence file, "-" for standard input, or a cause

@@ -47,6 +47,12 @@ void add_causes(Parser& parser) {
   parser.command("causes", "List the causes that a verdict can name", causes, a);
 }
 
+void add_schema(Parser& parser) {
+  std::shared_ptr<SchemaArguments> a;
+  auto& c = parser.command("schema", "Print the JSON schema of scenario files, for TOML editors", schema, a);
+  c.add_flag("--rules", a->rules, "That of rule files");
+}
+
 void add_doctor(Parser& parser) {
   std::shared_ptr<DoctorArguments> a;
   auto& c = parser.command("doctor", "Tell what this machine can do, and how to mend what it can't", doctor, a);
