@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "sandbox/confine.hpp"
 #include "system/clock.hpp"
@@ -235,6 +236,14 @@ bool Cast::ended(Role role) const {
 
 bool Cast::all_ended() const {
   return std::all_of(members_.begin(), members_.end(), [](const auto& m) { return m->started && m->actor->all_ended(); });
+}
+
+// Whoever loses its parent becomes init's child; a kernel without this list (CONFIG_PROC_CHILDREN) has no orphans.
+bool Cast::left_orphans() const {
+  std::ifstream children("/proc/thread-self/children");
+  for (pid_t pid = 0; children >> pid;)
+    if (std::none_of(members_.begin(), members_.end(), [&](const auto& m) { return m->actor->owns(pid); })) return true;
+  return false;
 }
 
 bool Cast::ready(Role role) const {

@@ -30,6 +30,8 @@ class Cast {
 
   bool ended(scenario::Role role) const;   // every instance of every actor of the role; true where there are none
   bool all_ended() const;
+  // Processes that outlived their parents: a server that became a daemon.
+  bool left_orphans() const;
   bool ready(scenario::Role role) const;   // listeners of steps are open
   // Programs whose listener has to be seen before the next role starts.
   std::vector<const scenario::Actor*> listeners_awaited(scenario::Role role) const;

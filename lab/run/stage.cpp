@@ -70,10 +70,13 @@ void Stage::start_servers(Role role) {
   if (!cast_.start(role)) return;
   const auto awaited = cast_.listeners_awaited(role);
   const auto patience = sys::Deadline::at_ns(std::min(deadline_.at(), sys::now_ns() + scenario_.timeout.count() / 2));
-  const bool ready = wait_until([&] { return cast_.ready(role) && (listening(awaited) || cast_.ended(role)); }, patience,
+  const bool ready = wait_until([&] { return cast_.ready(role) && (listening(awaited) || gone(role)); }, patience,
                                 !awaited.empty());
   if (!ready) milestone("not-listening");
 }
+
+// What a daemon leaves behind may still come to listen.
+bool Stage::gone(Role role) const { return cast_.ended(role) && !cast_.left_orphans(); }
 
 bool Stage::main_part_ended() const {
   const bool clients = cast_.has(Role::client);

@@ -28,6 +28,7 @@ class Stage {
   void snapshot_if_due();
   void milestone(const char* what);
   bool main_part_ended() const;
+  bool gone(scenario::Role role) const;
 
   const scenario::Scenario& scenario_;
   Teller& teller_;
