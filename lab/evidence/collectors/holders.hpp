@@ -12,6 +12,8 @@ class Holders {
  public:
   // Walks /proc; the caller's own process is left out. Processes that end meanwhile are passed over.
   static Holders of_everyone();
+  // Nobody but the caller holds a socket.
+  bool none() const { return pids_.empty(); }
   // Pids in ascending order; empty for inode 0 or one that nobody holds.
   std::vector<int> of(std::uint32_t inode) const;
 

@@ -21,7 +21,8 @@ namespace {
 
 constexpr std::uint8_t kListen = 10;
 // A closed socket that still has its port is found through the machine's table of bound ports, whose 65536 locks take
-// most of a millisecond: only the last look asks for those (TCPF_BOUND_INACTIVE, 6.8; their state reads CLOSE).
+// most of a millisecond: only the last look asks for those (TCPF_BOUND_INACTIVE, 6.8; their state reads CLOSE), and only
+// where some process holds sockets, without which there are none.
 constexpr std::uint32_t kEveryState = 0xffffffff, kBoundOnly = 1U << 13;
 
 // include/net/tcp_states.h.
@@ -131,7 +132,7 @@ class SocketDiagnostics : public Sockets {
     // The old form of the request: it dumps both families in one walk over the kernel's tables.
     sys::Message message(TCPDIAG_GETSOCK, NLM_F_DUMP);
     auto& wanted = message.fixed<inet_diag_req>();
-    wanted.idiag_states = when == "end" ? kEveryState : kEveryState & ~kBoundOnly;
+    wanted.idiag_states = when == "end" && !holders.none() ? kEveryState : kEveryState & ~kBoundOnly;
     wanted.idiag_ext = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SHUTDOWN - 1);
     // The states are not older than the question; by the time they are read they may be history.
     const auto asked = sys::now_ns();
