@@ -443,6 +443,10 @@ std::optional<Finding> find_not_answering(const Case& one) {
 std::optional<Finding> find_listener_closed(const Case& one) {
   if (!closed_by_an_end(one) || one.doer() != Who::server || one.unaccepted() != std::optional(true))
     return std::nullopt;
+  // A listener that goes away resets for the waiting connection's own socket; one that answers a segment is still there.
+  const auto& resets = one.conn.built.server;
+  if (std::any_of(resets.begin(), resets.end(), [](const KernelReset& reset) { return reset.state == "LISTEN"; }))
+    return std::nullopt;
   auto result = finding(one, "application/listener-closed", one.until());
   result.chosen = true;
   result.by = "server";

@@ -255,13 +255,19 @@ bool damaged(const std::string& reason) {
          reason == "TCP_BAD_OPTION" || reason == "HDR_TRUNC" || reason == "PKT_TOO_SMALL" || reason == "IP_INHDR";
 }
 
+// A SYN or SYN,ACK within the window of an established connection is answered with a challenge and counted in both.
+std::int64_t damaged_segments(const Facts& facts) {
+  const auto errors = facts.counter("TcpInErrs") - facts.counter("TcpExtTCPSYNChallenge");
+  return facts.counter("TcpInCsumErrors") + std::max<std::int64_t>(errors, 0);
+}
+
 std::optional<Finding> find_mangled(const Case& one) {
   const auto& conn = one.conn;
   if (!one.complaint || conn.translated || one.unconnected()) return std::nullopt;
   const Hits* word = nullptr;
   for (const auto* hits : open_hits(one, false))
     if (damaged(hits->reason) && !word) word = hits;
-  const auto errors = one.facts.counter("TcpInCsumErrors") + one.facts.counter("TcpInErrs");
+  const auto errors = damaged_segments(one.facts);
   const bool harmed = conn.strays > 0 || word || (errors > 0 && (one.gap(Who::client).any || one.gap(Who::server).any));
   if (!harmed && !conn.rewritten) return std::nullopt;
   if (!harmed && !one.gap(Who::client).any && !one.gap(Who::server).any && !one.gone()) return std::nullopt;

@@ -135,6 +135,18 @@ TEST(Decoder, ADropNamesItsReasonAndPlace) {
   EXPECT_EQ(event.length, 5u);
 }
 
+TEST(Decoder, ACopyThatACaptureHasNoUseForIsNoDrop) {
+  Decoder decoder(some_kernel());
+  for (const auto* where : {"packet_rcv", "packet_rcv_fanout", "tpacket_rcv"}) {
+    auto raw = packet_of(RAW_DROP, {});
+    raw.packet = 1;
+    raw.reason = 2;
+    std::memcpy(raw.headers, ipv4_segment, sizeof ipv4_segment);
+    std::strcpy(raw.where, where);
+    EXPECT_TRUE(decoder.decode(bytes(raw)).empty()) << where;
+  }
+}
+
 TEST(Decoder, ADropThatHoldsNoTcpIsNoEvent) {
   Decoder decoder(some_kernel());
   auto raw = packet_of(RAW_DROP, {});

@@ -375,6 +375,21 @@ TEST(Mangled, APortRewritten) {
   EXPECT_NOT_WRONGLY_CONFIRMED(s, "firewall/mangled");
 }
 
+// A SYN,ACK that comes again on an established connection counts as an error and as a challenge: nothing was rewritten.
+TEST(Mangled, ARepeatedSynAckIsNoDamage) {
+  Story s;
+  s.handshake().waiting('S', "recv 64").act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").wait(200).wire("C>S PA 1:7");
+  s.counter("TcpInErrs", 3).counter("TcpExtTCPSYNChallenge", 3).recv_timeout('C', 500).end();
+  EXPECT_NE(s.verdict().cause, "firewall/mangled");
+}
+
+TEST(Mangled, ErrorsBeyondThatAreTold) {
+  Story s;
+  s.handshake().waiting('S', "recv 64").act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").wait(200).wire("C>S PA 1:7");
+  s.counter("TcpInErrs", 4).counter("TcpExtTCPSYNChallenge", 3).recv_timeout('C', 500).end();
+  EXPECT_EQ(s.verdict().cause, "firewall/mangled");
+}
+
 Story path_gone(const std::string& kind, const std::string& object, const std::string& detail = "") {
   Story s;
   s.handshake().exchange().changed(kind, object, detail).waiting('S', "recv 64").act('C', "send 12", {.bytes = 12});

@@ -74,6 +74,13 @@ TEST(Routed, ANextHopThatAnswersNoQuestionIsSilence) {
   EXPECT_VERDICT(s, "network/peer-silent", "confirmed");
 }
 
+// The router's end of a link whose other end is down has no carrier, and 6.1 tells the drop at its queue.
+TEST(Routed, ADropForWantOfACarrierIsSilence) {
+  auto s = broken(2, [](Story& story) { story.netns("server", "", false).changed("link-down", "server0"); });
+  s.dropped("C>S PA 1:13", "QDISC_DROP").end();
+  EXPECT_VERDICT(s, "network/peer-silent", "confirmed");
+}
+
 TEST(Routed, WithEventsMissing) {
   for (const auto* source : {"wire", "nft-trace", "changes", "actors"}) {
     auto s = broken(3, [](Story& story) { story.netns("router", "", false).changed("link-down", "router1"); }).end();
