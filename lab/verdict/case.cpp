@@ -69,11 +69,17 @@ bool failed_by_filter(const Case& one) {
 
 }  // namespace
 
+// A FIN of its own ended only its own direction: the end of file or reset that its call met came from the other end.
+bool Case::half_closed() const {
+  const bool met = complaint && (complaint->what == What::eof || complaint->what == What::reset) && complaint->deed;
+  return met && closing.fin && closing.from == complaint->victim;
+}
+
 Who Case::doer() const {
   if (!complaint) return Who::client;
   if (complaint->what == What::failed || complaint->what == What::died) return complaint->victim;
   if (complaint->what == What::no_connect && failed_by_filter(*this)) return complaint->victim;
-  if (gone() && closing.any && !closing.foreign()) return closing.from;
+  if (gone() && closing.any && !closing.foreign() && !half_closed()) return closing.from;
   return other(complaint->victim);
 }
 
@@ -206,6 +212,17 @@ Closer Case::closer(Who who) const {
       default:
         result.how = result.deed->linger_reset || acts.asked_reset ? Closer::How::reset : Closer::How::call;
     }
+    return result;
+  }
+  // Close-on-exec closes without a call on the descriptor.
+  const auto last_act = std::max({conn.began.t, acts.accepted.t, acts.last_read.t, acts.last_write.t});
+  for (const int pid : holders(who)) {
+    const auto* process = facts.process(pid);
+    if (!process || !process->became || process->became->start < last_act || process->became->start > at + slack)
+      continue;
+    result.process = process;
+    result.deed = process->became;
+    result.how = Closer::How::exec;
     return result;
   }
   for (const int pid : holders(who)) {

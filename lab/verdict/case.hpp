@@ -69,6 +69,7 @@ class Case {
 
   bool gone() const;  // the complaint is that the connection was taken away
   bool starved() const;
+  bool half_closed() const;  // the victim had ended its own direction before
   bool unconnected() const;  // there was no handshake to speak of
   Who victim() const { return complaint ? complaint->victim : Who::client; }
   // The end whose doing has to be explained: the one that closed, or the one that let the other wait.
@@ -80,7 +81,8 @@ class Case {
   std::optional<bool> unaccepted() const;  // true or false where it is known
   bool acts_known(Who who) const;          // every call of its holders would have been seen
   Closer closer(Who who) const;
-  Gap gap(Who from) const;  // as it stood when the victim complained
+  const SocketFacts* held_open(Who who, const Deed& closing_call) const;  // close() returned, and the socket lives on
+  Gap gap(Who from) const;                                                // as it stood when the victim complained
   const Listener* listener() const;
   bool loopback() const;
 

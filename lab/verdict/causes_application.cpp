@@ -103,7 +103,11 @@ std::optional<Finding> chosen(const Case& one, std::string_view name, Who who, c
   return result;
 }
 
-bool reset_first(const Case& one) { return one.closing.any && !one.closing.fin; }
+bool reset_first(const Case& one) {
+  if (!one.half_closed()) return one.closing.any && !one.closing.fin;
+  const auto& doer = one.conn.stream[one.doer()];
+  return doer.rst && !doer.fin;
+}
 
 std::optional<Finding> find_closed(const Case& one) {
   if (!closed_by_an_end(one) || reset_first(one)) return std::nullopt;
@@ -170,7 +174,7 @@ std::optional<Finding> find_reset(const Case& one) {
   const bool counted = !closer.sure && reset_first(one) && one.conn.stream[who].rst_acks &&
                        one.facts.counter("TcpExtTCPAbortOnData") > 0 && one.facts.counter("TcpExtTCPAbortOnClose") == 0;
   if (!asked && !counted) return std::nullopt;
-  if (one.closing.any && one.closing.fin) return std::nullopt;
+  if (one.closing.any && !reset_first(one)) return std::nullopt;
   auto result = chosen(one, "application/reset", who, closer);
   if (counted)
     result->mechanism.push_back(record("counters", "TcpExtTCPAbortOnData moved, no FIN went before the reset",
@@ -284,6 +288,7 @@ struct Standstill {
   std::optional<bool> unaccepted;
   std::optional<bool> unread;  // bytes for the doer that it has not read
   std::uint64_t delivered = 0, read = 0;
+  std::optional<Deed> inside;  // the read that the doer was in
 };
 
 // Bytes that wait to be read. The kernel counts a FIN as one (rcv_nxt, net/ipv4/tcp_diag.c).
@@ -311,6 +316,17 @@ std::optional<Standstill> standstill(const Case& one) {
     s.unread = s.delivered > s.read;
   else if (seen && seen->state.state != "TIME_WAIT")
     s.unread = waiting_in(seen->state) > 0;
+  s.inside = one.complaint->facing;
+  if (const auto& pending = one.conn.acts[doer].pending;
+      pending && pending->kind == Kind::read && pending->start <= one.complaint->at.t)
+    s.inside = pending;
+  // A step that reads until it has enough takes what comes, and tells only at its end how much that was; the socket's
+  // queue says whether it did (a thread that was killed in its read takes nothing).
+  if (s.inside && (s.inside->exact || s.inside->to_eof) && s.unread == std::optional(true)) {
+    const bool told = seen && seen->at.t > one.conn.stream[victim].last_data.t && seen->state.state != "TIME_WAIT";
+    s.unread = told ? std::optional(waiting_in(seen->state) > 0) : std::nullopt;
+    if (s.unread == std::optional(false)) s.read = s.delivered;
+  }
   // Written and read agree in both directions: nothing can have been lost.
   const bool settled = one.acts_known(doer) && one.acts_known(victim) && then[victim].written == then[victim].read &&
                        then[doer].written == then[doer].read;
@@ -349,7 +365,13 @@ std::optional<Finding> find_not_accepting(const Case& one) {
   const auto& server = one.conn.socket.server;
   const bool opened = one.conn.left_syn_recv.server || (server && server->state.state == "ESTABLISHED") ||
                       one.conn.stream.server.answered;
-  if (server && server->state.state == "SYN_RECV" && !deferred) return std::nullopt;
+  // The handshake's last ACK reached the server's end, nothing ate it there, the queue had room, and still the kernel
+  // keeps the connection back: what a listener with TCP_DEFER_ACCEPT does (tcp_check_req, net/ipv4/tcp_minisocks.c).
+  const auto& facts = one.facts;
+  const bool kept_back = !deferred && server && server->state.state == "SYN_RECV" && one.conn.stream.server.answered &&
+                         !one.conn.stream.client.first_data && facts.complete("nft-trace") &&
+                         facts.complete("counters") && facts.counter("TcpExtListenOverflows") == 0;
+  if (server && server->state.state == "SYN_RECV" && !deferred && !kept_back) return std::nullopt;
   auto result = alone(one, "application/not-accepting", *s);
   if (const auto& seen = one.conn.socket.server; seen && seen->state.inode == 0)
     result.mechanism.insert(
@@ -374,10 +396,18 @@ std::optional<Finding> find_not_accepting(const Case& one) {
            std::any_of(entry.second.inside.begin(), entry.second.inside.end(),
                        [](const auto& in) { return in.second.kind == Kind::accept; });
   });
-  if (!opened && !deferred) result.doubts.push_back("whether the server's end was ever open is not known");
-  if (in_accept && !deferred) result.doubts.push_back("the server is inside accept, which would have returned");
+  if (kept_back) {
+    result.mechanism.insert(
+        result.mechanism.begin(),
+        record("sockets", "the server's socket is in SYN_RECV although the handshake's last ACK came", server->at));
+    result.doubts.push_back("whether the listener defers accept was not seen");
+  }
+  if (!opened && !deferred && !kept_back)
+    result.doubts.push_back("whether the server's end was ever open is not known");
+  if (in_accept && !deferred && !kept_back)
+    result.doubts.push_back("the server is inside accept, which would have returned");
   result.summary = fmt::format("The connection waits in the listen queue: nobody accepted it; {}", outcome_text(one));
-  if (deferred)
+  if (deferred || kept_back)
     result.summary =
         fmt::format("The listener defers accept until the client speaks, and the client waits for the server; {}",
                     outcome_text(one));
@@ -417,6 +447,22 @@ std::optional<Finding> find_not_reading(const Case& one) {
   return result;
 }
 
+// It meant to close, and a descriptor elsewhere keeps the connection open: its FIN is what does not come.
+void tell_held_open(const Case& one, const Standstill& s, const Deed& closed, const SocketFacts& alive,
+                    Finding& result) {
+  result.by = name_of(s.doer);
+  result.mechanism = {deed_record(one, s.doer, closed),
+                      record("sockets",
+                             fmt::format("the {}'s socket is still {} and attached to a file {} after its close",
+                                         name_of(s.doer), alive.state.state, span_text(alive.at.t - closed.end)),
+                             alive.at)};
+  result.culprit = {.kind = "call", .name = closed.call, .pid = closed.pid, .detail = "another descriptor holds it"};
+  result.summary = fmt::format(
+      "The {} closed its descriptor, and another one (in a parent, a child, an inherited program) holds the "
+      "connection open; {}",
+      name_of(s.doer), outcome_text(one));
+}
+
 std::optional<Finding> find_not_answering(const Case& one) {
   const auto s = standstill(one);
   if (!s || s->lost || s->given_up || s->unaccepted == std::optional(true) || s->unread != std::optional(false))
@@ -424,19 +470,33 @@ std::optional<Finding> find_not_answering(const Case& one) {
   // It was inside a write, with room for it at the other end: the answer was on its way.
   if (one.complaint->then[s->doer].writing && one.conn.stream[s->victim].window != 0) return std::nullopt;
   auto result = alone(one, "application/not-answering", *s);
-  const bool both = one.conn.acts[s->doer].pending || inside_io(one, s->doer);
+  const bool both = s->inside || one.conn.acts[s->doer].pending || inside_io(one, s->doer);
   if (both) result.by = "nobody";
+  if (s->inside && !s->inside->pending)
+    result.mechanism.insert(result.mechanism.begin(), record(s->inside->step ? "actors" : "syscalls",
+                                                             fmt::format("the {} was inside {} at that moment",
+                                                                         name_of(s->doer), s->inside->shown),
+                                                             s->inside->mark));
   if (!one.acts_known(s->doer)) {
     if (const auto& seen = one.conn.socket[s->doer]; seen)
       result.mechanism.push_back(record(
           "sockets", fmt::format("the {}'s receive queue is empty and it sent nothing", name_of(s->doer)), seen->at));
   }
   if (!s->unaccepted && s->doer == Who::server) result.doubts.push_back("whether it was accepted is not known");
+  for (const int pid : one.holders(s->doer))
+    if (const auto* process = one.facts.process(pid))
+      for (const auto& [tid, deed] : process->inside)
+        if (deed.kind == Kind::close || deed.kind == Kind::shut)
+          result.doubts.push_back(
+              fmt::format("the {} is inside {}, which should have returned", name_of(s->doer), deed.shown));
   // Bytes that a read brought in and that the program never saw would stand in no queue.
   result.summary = both ? fmt::format("Both ends wait for the other: the {} read {} and waits for more; {}",
                                       name_of(s->doer), plural(s->read, "byte"), outcome_text(one))
                         : fmt::format("The {} read what was sent ({}) and did not answer; {}", name_of(s->doer),
                                       plural(s->delivered, "byte"), outcome_text(one));
+  for (const auto& deed : one.conn.acts[s->doer].closers)
+    if (const auto* alive = one.held_open(s->doer, deed); alive && deed.end <= one.until())
+      tell_held_open(one, *s, deed, *alive, result);
   return result;
 }
 

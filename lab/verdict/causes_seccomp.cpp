@@ -59,6 +59,38 @@ std::optional<Finding> find_stalled(const Case& one) {
   return result;
 }
 
+// A thread inside a call that is no longer among the process's threads: SECCOMP_RET_KILL_THREAD ends one so, with
+// nothing but an audit record (kernel/seccomp.c), and no other thread notices.
+std::optional<Finding> find_thread_gone(const Case& one) {
+  const Who who = one.doer();
+  for (const int pid : one.holders(who)) {
+    const auto* process = one.facts.process(pid);
+    if (!process || !process->at_end || (process->exited && !process->by_lab)) continue;
+    if (process->at_end->when != "end" || process->at_end->threads == 0) continue;
+    const auto& inside = process->inside;
+    const auto lives = [](const auto& in) { return in.second.kind != Kind::exit; };
+    const auto busy = std::count_if(inside.begin(), inside.end(), lives);
+    if (busy < 2 || static_cast<std::uint64_t>(busy) <= process->at_end->threads) continue;
+    const auto lost = std::find_if(inside.begin(), inside.end(), [&](const auto& in) {
+      return in.first != pid && lives(in) && in.second.kind != Kind::pause;
+    });
+    if (lost == inside.end() || !(lost->second.step || one.facts.complete("syscalls"))) continue;
+    auto result = finding(one, "seccomp/killed", lost->second.start);
+    result.by = by_text(one, who);
+    result.mechanism.push_back(record("processes",
+                                      fmt::format("{} threads of {} are inside a call, and it has {}", busy,
+                                                  process_text(process), process->at_end->threads),
+                                      process->at_end_mark));
+    result.mechanism.push_back(record(lost->second.step ? "actors" : "syscalls",
+                                      fmt::format("thread {} never came back from {}", lost->first, lost->second.shown),
+                                      lost->second.mark));
+    result.doubts.push_back("that it was a filter was not seen");
+    result.culprit = {.kind = "call", .name = lost->second.call, .pid = pid, .detail = "kill-thread"};
+    return result;
+  }
+  return std::nullopt;
+}
+
 std::optional<Finding> find_killed(const Case& one) {
   if (!one.complaint) return std::nullopt;
   const Who who = one.doer();
@@ -84,6 +116,7 @@ std::optional<Finding> find_killed(const Case& one) {
     result->mechanism.push_back(
         record("actors", fmt::format("{} was killed by SIGSYS", process_text(closer.process)), closer.process->exited));
   }
+  if (!result) result = find_thread_gone(one);
   if (!result) return std::nullopt;
   const bool thread = result->culprit.detail == "kill-thread";
   const auto what = died && result->culprit.kind == "signal"

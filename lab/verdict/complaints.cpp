@@ -25,11 +25,25 @@ bool stopped(const Facts& facts, const std::set<int>& pids, std::int64_t t) {
   });
 }
 
+// A filter failed or held the call that would have ended its direction, or the call never came back.
+bool kept_from_closing(const Case& one, Who who, std::int64_t t) {
+  for (const int pid : one.holders(who))
+    if (const auto* process = one.facts.process(pid); process && !(process->exited && !process->by_lab))
+      for (const auto& [tid, deed] : process->inside)
+        if ((deed.kind == Kind::close || deed.kind == Kind::shut) && deed.start <= t) return true;
+  const auto snags = one.snags(who);
+  return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
+    const auto kind = snag.trouble->deed.kind;
+    return snag.trouble->filtered && (kind == Kind::close || kind == Kind::shut) && snag.trouble->filter_at.t <= t;
+  });
+}
+
 // Something that the other end sent, or meant to send, did not come.
 bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
   const Who peer = other(victim);
   if (then[peer].open && then[peer].repeats) return true;
   if (missing_towards(one, victim, t) || stopped(one.facts, one.holders(peer), t)) return true;
+  if (kept_from_closing(one, peer, t)) return true;
   const auto& stream = one.conn.stream[peer];
   if (then[peer].writing && one.conn.stream[victim].window != 0) return true;
   // It wrote more than the wire carried, or closed and no FIN came by: an output hook, a route, a policy.

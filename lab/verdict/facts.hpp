@@ -184,7 +184,8 @@ struct Complaint {
   bool owed = false;  // something was certainly awaited
   bool weak = false;  // read off the wire alone
   bool made_good = false;
-  Both<Progress> then;  // as it stood at that moment
+  Both<Progress> then;         // as it stood at that moment
+  std::optional<Deed> facing;  // the other end was inside this read then
 };
 
 struct IcmpFacts {
@@ -285,7 +286,7 @@ struct Process {
   Mark at_end_mark;
   std::map<int, Deed> inside;  // by thread: a call that has not returned
   std::optional<Deed> last;
-  std::optional<Deed> failed_connect, closed_listener;
+  std::optional<Deed> failed_connect, closed_listener, became;  // became: its last exec
   std::set<int> children;
   std::set<Address> serves;  // addresses that it accepted on or listened on
 };

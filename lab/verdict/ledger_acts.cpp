@@ -105,6 +105,7 @@ void Ledger::act(Deed deed, const Address& local, const Address& peer) {
   if (deed.kind == Kind::listener_close && !deed.error && !deed.pending) proc.closed_listener = deed;
   if (deed.kind == Kind::connect && deed.error && !harmless(deed)) proc.failed_connect = deed;
   if (deed.kind == Kind::connect) proc.connects = true;
+  if (deed.kind == Kind::exec && !deed.error) proc.became = deed;
   if (local.port && (deed.kind == Kind::accept || deed.kind == Kind::listener_close || deed.call == "listen"))
     proc.serves.insert(local);
   if (deed.kind == Kind::accept && !deed.error && !deed.pending) proc.accepts = true;
@@ -175,6 +176,8 @@ void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
     return;
   }
   if (acts.pending && acts.pending->tid == deed.tid) acts.pending.reset();
+  for (auto& one : conn.complaints)
+    if (one.victim != who && deed.start <= one.at.t && one.at.t <= deed.end) one.facing = deed;
   if (deed.bytes > 0) {
     acts.read += static_cast<std::uint64_t>(deed.bytes);
     acts.last_read = deed.mark;

@@ -29,6 +29,15 @@ bool struggles(const evidence::SocketState& s) {
 
 }  // namespace
 
+// A socket that was closed is in FIN_WAIT1 or LAST_ACK at once (tcp_close_state, net/ipv4/tcp.c), whatever becomes of
+// its FIN. One that is still as before has another holder: a child, a parent, a program that inherited it.
+const SocketFacts* Case::held_open(Who who, const Deed& closing_call) const {
+  constexpr std::int64_t later = 1'000'000;  // the clock of the snapshot against that of the call
+  if (closing_call.kind != Kind::close || closing_call.error) return nullptr;
+  const auto& seen = conn.alive[who];
+  return seen && seen->state.inode != 0 && seen->at.t > closing_call.end + later ? &*seen : nullptr;
+}
+
 Gap Case::gap(Who from) const {
   Gap gap;
   const auto& stream = conn.stream[from];
@@ -58,7 +67,7 @@ Gap Case::gap(Who from) const {
         conn.acts[from].last_write);
   if (wire_complete && conn.wire && !stream.fin && !stream.rst && !back.rst)
     for (const auto& deed : conn.acts[from].closers)
-      if (deed.kind != Kind::exec && deed.start < until()) {
+      if (deed.kind != Kind::exec && deed.start < until() && !held_open(from, deed)) {
         add(record("wire", fmt::format("the {} closed and no FIN of its own is on the wire", name_of(from)), deed.mark),
             deed.mark);
         break;

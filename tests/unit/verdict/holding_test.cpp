@@ -1,0 +1,135 @@
+// Ends whose descriptor, direction or read says less than it seems: half-closes, other holders, reads that span the
+// wait.
+#include <cerrno>
+
+#include "unit/verdict/story.hpp"
+
+namespace lab::verdict {
+namespace {
+
+// A step that reads until it has enough tells at its end how much it had; the client gave up in between.
+TEST(HalfRead, AReadThatWaitsForMoreHasTakenWhatCame) {
+  for (const auto* step : {"recv-exactly 100", "recv-until-eof"}) {
+    Story s;
+    s.handshake().send('C', 6).wait(200).socket('S', {.when = "change"}).process(kServerPid, "sleeping");
+    s.recv_timeout('C', 500);
+    s.close('C').wire("C>S FA").act('S', step, {.bytes = 6, .ago = 700}).end();
+    EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+    EXPECT_EQ(s.judge().connections[0].by, "nobody");
+    s.drop_source("sockets");
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/not-answering");
+  }
+}
+
+// SECCOMP_RET_KILL_THREAD leaves no word but a thread that is missing and a read that never took its bytes.
+TEST(HalfRead, LookAlikeTheThreadThatReadIsGone) {
+  Story s;
+  s.handshake().act('S', "wait served", {.pending = true}).send('C', 6);
+  s.act('S', "recv-exactly 6", {.tid = 21, .pending = true}).wait(200).recv_timeout('C', 500);
+  s.socket('S', {.rq = 6});
+  s.put(evidence::ProcessState{.pid = kServerPid, .state = "sleeping", .threads = 1, .when = "end"}, true).end();
+  EXPECT_VERDICT(s, "seccomp/killed", "likely");
+  s.drop_source("processes");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "seccomp/killed");
+}
+
+TEST(KeptFromClosing, TheThreadIsGoneInItsClose) {
+  Story s;
+  s.handshake().send('C', 6).recv('S', 6).send('S', 5).recv('C', 5).act('S', "wait served", {.pending = true});
+  s.act('S', "close", {.tid = 21, .pending = true}).act('C', "recv-until-eof", {.ms = 300, .outcome = "timeout"});
+  s.put(evidence::ProcessState{.pid = kServerPid, .state = "sleeping", .threads = 1, .when = "end"}, true).end();
+  EXPECT_VERDICT(s, "seccomp/killed", "likely");
+}
+
+// The answer came; a filter failed or held the call that would have ended it.
+TEST(KeptFromClosing, AFilterOnCloseOrShutdown) {
+  for (const auto* call : {"close", "shutdown"}) {
+    for (const bool stalls : {false, true}) {
+      Story s;
+      s.handshake().send('C', 6).recv('S', 6).send('S', 5).recv('C', 5);
+      s.filter(kServerPid, call, stalls ? "stall" : "errno", stalls ? 0 : 1, 4);
+      const std::string step = call == std::string("close") ? "close" : "shutdown write";
+      s.act('S', step, {.error = stalls ? 0 : 1, .fd = 4, .pending = stalls});
+      s.act('C', "recv-until-eof", {.ms = 300, .outcome = "timeout"}).close('C').wire("C>S FA").end();
+      EXPECT_VERDICT(s, stalls ? "seccomp/stalled" : "seccomp/errno", "confirmed");
+    }
+  }
+}
+
+TEST(HalfRead, LookAlikeTheReadBeganOnlyAfterTheClientHadGivenUp) {
+  Story s;
+  s.handshake().send('C', 6).process(kServerPid, "sleeping").recv_timeout('C', 500).close('C').wire("C>S FA");
+  s.act('S', "recv-exactly 100", {.bytes = 6}).end();
+  EXPECT_VERDICT(s, "application/not-reading", "confirmed");
+}
+
+TEST(HalfClose, EndOfFileComesFromTheOtherEndWhoeverFinishedFirst) {
+  Story s;
+  s.handshake().send('C', 6).act('C', "shutdown write").wire("C>S FA").wire("S>C A");
+  s.recv('S', 6).close('S').wire("S>C FA").wire("C>S A").recv_eof('C').close('C').end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "server");
+  EXPECT_EQ(s.judge().connections[0].closes, "client FIN");
+}
+
+TEST(HalfClose, AResetBehindIsTheOtherEnds) {
+  Story s;
+  s.handshake().send('C', 6).act('C', "shutdown write").wire("C>S FA").wire("S>C A");
+  s.close('S').wire("S>C RA").built('S', "TCP_ABORT_ON_CLOSE", "CLOSE").counter("TcpExtTCPAbortOnClose", 1);
+  s.recv_fails('C', ECONNRESET).close('C').end();
+  EXPECT_VERDICT(s, "application/closed-unread", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "server");
+}
+
+// The server's close() dropped one reference; a child has the other.
+Story held_open(const std::string& state) {
+  Story s;
+  s.handshake().send('C', 6).recv('S', 6).send('S', 5).recv('C', 5).close('S');
+  s.wait(10).socket('S', {.state = state, .pids = {99}}).process(kServerPid, "sleeping");
+  s.act('C', "recv-until-eof", {.ms = 300, .outcome = "timeout"}).socket('S', {.state = state, .pids = {99}});
+  return s;
+}
+
+TEST(HeldOpen, AClosedDescriptorWhoseSocketLivesOn) {
+  auto s = held_open("ESTABLISHED").end();
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+  EXPECT_NE(s.judge().run.summary.find("another one"), std::string::npos) << s.judge().run.summary;
+}
+
+TEST(HeldOpen, LookAlikeTheFinWasEaten) {
+  auto s = held_open("FIN_WAIT1").end();
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "firewall/drop");
+}
+
+TEST(HeldOpen, WithoutTheSocketsItIsNotKnown) {
+  auto s = held_open("ESTABLISHED").end();
+  s.drop_source("sockets");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/not-answering");
+}
+
+TEST(CloseOnExec, ClosesWithoutACall) {
+  Story s;
+  s.handshake().send('C', 6).recv('S', 6).act('S', "exec sleep 5", {.bare = true}).wire("S>C FA").wire("C>S A");
+  s.recv_eof('C').close('C').end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  EXPECT_NE(s.judge().run.summary.find("exec"), std::string::npos) << s.judge().run.summary;
+}
+
+// Socket diagnostics don't tell TCP_DEFER_ACCEPT.
+TEST(DeferredAccept, AnUnseenOptionIsLikely) {
+  Story s;
+  s.listener("127.0.0.1:8080", 0, 16, {kServerPid}).waiting('S', "accept").connected();
+  s.wait(200).socket('S', {.state = "SYN_RECV", .inode = 0}).recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "application/not-accepting", "likely");
+}
+
+TEST(DeferredAccept, LookAlikeTheQueueWasFull) {
+  Story s;
+  s.listener("127.0.0.1:8080", 2, 1, {kServerPid}).waiting('S', "wait never").connected();
+  s.wait(200).socket('S', {.state = "SYN_RECV", .inode = 0}).recv_timeout('C', 500);
+  s.counter("TcpExtListenOverflows", 1).end();
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "limits/accept-queue");
+}
+
+}  // namespace
+}  // namespace lab::verdict
