@@ -6,6 +6,7 @@
 
 #include "commands/command_line.hpp"
 #include "commands/commands.hpp"
+#include "sandbox/privileges.hpp"
 #include "system/error.hpp"
 
 namespace {
@@ -21,6 +22,7 @@ int complain(const char* what, const std::string& hint, int status) {
 int main(int argc, char** argv) {
   constexpr int usage = 2, skipped = 77, broken = 125;
   try {
+    lab::sandbox::keep_needed_capabilities();
     const auto command = lab::commands::parse(argc, argv);
     return command ? command() : 0;
   } catch (const lab::commands::UsageError& error) {

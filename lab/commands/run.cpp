@@ -13,6 +13,7 @@
 #include "commands/progress.hpp"
 #include "commands/signals.hpp"
 #include "commands/teller.hpp"
+#include "sandbox/privileges.hpp"
 
 namespace lab::commands {
 namespace {
@@ -77,7 +78,11 @@ void fly(const RunArguments& arguments, std::vector<scenario::Scenario> scenario
             series.hand_on(false, tell);
             return pass || !arguments.until_fail;
           },
-      .progress = [&](std::size_t done, std::size_t running, std::size_t) { progress.show(done, running); }};
+      .progress =
+          [&, needy = true](std::size_t done, std::size_t running, std::size_t total) mutable {
+            progress.show(done, running);
+            if (needy && done + running == total) sandbox::keep_lasting_capabilities(), needy = false;
+          }};
   const run::Options options{.rootless = arguments.machine.rootless,
                              .without = arguments.machine.without,
                              .keep_frames = !arguments.telling.pcap.empty(),

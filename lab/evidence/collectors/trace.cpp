@@ -1,13 +1,12 @@
 // The rule trace: which chain and rule a traced packet met, and the verdict (net/netfilter/nf_tables_trace.c).
 #include <fmt/format.h>
-#include <libnftnl/trace.h>
 
 #include <map>
 #include <memory>
 
 #include "evidence/collectors/collector.hpp"
-#include "evidence/collectors/packet.hpp"
 #include "evidence/collectors/rulebook.hpp"
+#include "evidence/collectors/trace_message.hpp"
 #include "system/clock.hpp"
 #include "system/error.hpp"
 #include "system/netlink.hpp"
@@ -18,61 +17,6 @@ namespace {
 
 constexpr std::size_t kBuffer = 1024 * 1024;   // bytes: 10,000 traced packets a second need it
 constexpr std::size_t kMost = 100'000;         // hits that are kept; the rest is counted as lost
-
-using Trace = std::unique_ptr<nftnl_trace, void (*)(const nftnl_trace*)>;
-
-std::string text(const nftnl_trace* trace, std::uint16_t attribute) {
-  const char* value = nftnl_trace_is_set(trace, attribute) ? nftnl_trace_get_str(trace, attribute) : nullptr;
-  return value ? value : "";
-}
-std::uint32_t number(const nftnl_trace* trace, std::uint16_t attribute) {
-  return nftnl_trace_is_set(trace, attribute) ? nftnl_trace_get_u32(trace, attribute) : 0;
-}
-std::string_view bytes(const nftnl_trace* trace, std::uint16_t attribute) {
-  std::uint32_t length = 0;
-  const auto* data = nftnl_trace_is_set(trace, attribute) ? nftnl_trace_get_data(trace, attribute, &length) : nullptr;
-  return {static_cast<const char*>(data), data ? length : 0};
-}
-
-// The network header comes with 20 bytes of what follows it; the transport header's 20 bytes replace those.
-std::string packet_of(const nftnl_trace* trace) {
-  const auto network = bytes(trace, NFTNL_TRACE_NETWORK_HEADER);
-  const auto transport = bytes(trace, NFTNL_TRACE_TRANSPORT_HEADER);
-  if (network.empty() || transport.empty()) return "";
-  const auto first = static_cast<unsigned char>(network[0]);
-  const std::size_t header = first >> 4 == 4 ? (first & 15U) * 4U : 40;
-  return std::string(network.substr(0, header)).append(transport);
-}
-
-bool is_icmp(std::string_view packet) {
-  const auto first = packet.empty() ? 0 : static_cast<unsigned char>(packet[0]);
-  if (first >> 4 == 4) return packet.size() > 9 && packet[9] == IPPROTO_ICMP;
-  return packet.size() > 6 && packet[6] == IPPROTO_ICMPV6;
-}
-
-const char* verdict_name(std::uint32_t verdict) {
-  switch (static_cast<int>(verdict)) {
-    case NF_DROP: return "drop";
-    case NF_ACCEPT: return "accept";
-    case NF_QUEUE: return "queue";
-    case NF_STOLEN: return "stolen";
-    case NFT_CONTINUE: return "continue";
-    case NFT_BREAK: return "break";
-    case NFT_JUMP: return "jump";
-    case NFT_GOTO: return "goto";
-    case NFT_RETURN: return "return";
-    default: return "";
-  }
-}
-
-const char* type_name(std::uint32_t type) {
-  switch (type) {
-    case NFT_TRACETYPE_RULE: return "rule";
-    case NFT_TRACETYPE_POLICY: return "policy";
-    case NFT_TRACETYPE_RETURN: return "return";
-    default: return "";
-  }
-}
 
 class RuleTrace : public Source {
  public:
@@ -125,44 +69,26 @@ class RuleTrace : public Source {
   }
 
   void trace(const nlmsghdr& message) {
-    const Trace trace(nftnl_trace_alloc(), nftnl_trace_free);
-    if (!trace || nftnl_trace_nlmsg_parse(&message, trace.get()) < 0) return;
-    const auto id = number(trace.get(), NFTNL_TRACE_ID);
-    auto& packet = packets_[id];
-    if (const auto raw = packet_of(trace.get()); !raw.empty()) packet = bind(trace.get(), raw);
-
-    TraceHit hit = packet.headers;
-    hit.netns = netns_;
-    hit.trace_id = id;
-    hit.family = nft::family_name(number(trace.get(), NFTNL_TRACE_FAMILY));
-    hit.table = text(trace.get(), NFTNL_TRACE_TABLE);
-    hit.chain = text(trace.get(), NFTNL_TRACE_CHAIN);
-    hit.handle = nftnl_trace_is_set(trace.get(), NFTNL_TRACE_RULE_HANDLE) ? nftnl_trace_get_u64(trace.get(), NFTNL_TRACE_RULE_HANDLE) : 0;
-    hit.type = type_name(number(trace.get(), NFTNL_TRACE_TYPE));
-    hit.verdict = verdict_name(number(trace.get(), hit.type == "policy" ? NFTNL_TRACE_POLICY : NFTNL_TRACE_VERDICT));
-    keep(std::move(hit), packet.base_chain);
+    auto told = read_trace(message);
+    if (!told) return;
+    auto& packet = packets_[told->hit.trace_id];
+    if (told->has_headers)
+      packet = {.headers = told->hit, .base_chain = told->hit.chain};
+    else
+      take_headers(told->hit, packet.headers);
+    told->hit.netns = netns_;
+    keep(std::move(told->hit), packet.base_chain);
   }
 
-  static Packet bind(const nftnl_trace* trace, const std::string& raw) {
-    Packet packet{.headers = {}, .base_chain = text(trace, NFTNL_TRACE_CHAIN)};
-    packet.headers.icmp = is_icmp(raw);
-    if (const auto parsed = read_packet(raw)) {
-      if (const auto* segment = std::get_if<Segment>(&*parsed)) {
-        packet.headers.source = segment->source;
-        packet.headers.target = segment->target;
-        packet.headers.flags = segment->flags;
-        packet.headers.seq = segment->seq;
-        packet.headers.ack = segment->ack;
-        packet.headers.length = segment->length;
-        packet.headers.ip_id = segment->ip_id;
-      } else {
-        const auto& error = std::get<IcmpError>(*parsed);
-        packet.headers.source = error.quoted_source;
-        packet.headers.target = error.quoted_target;
-        packet.headers.seq = error.quoted_seq;
-      }
-    }
-    return packet;
+  static void take_headers(TraceHit& hit, const TraceHit& from) {
+    hit.icmp = from.icmp;
+    hit.source = from.source;
+    hit.target = from.target;
+    hit.flags = from.flags;
+    hit.seq = from.seq;
+    hit.ack = from.ack;
+    hit.length = from.length;
+    hit.ip_id = from.ip_id;
   }
 
   // A chain's end (type "rule", handle 0), a return and an accepting policy say nothing about a loss.
