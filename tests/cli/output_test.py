@@ -21,6 +21,12 @@ class Output(Case):
             done = self.says(125, "run", "./clean.toml", option, "/dev/full")
             self.assertIn("/dev/full: No space left on device", done.stderr)
 
+    def test_a_limit_of_the_size_of_files_is_125_and_no_signal(self):
+        done = subprocess.run(["sh", "-c", f'ulimit -f 1; "{LAB}" run ./clean.toml --evidence big.jsonl'], cwd=self.folder,
+                              env=self.environment(), capture_output=True, text=True)
+        self.assertEqual(done.returncode, 125, done.stderr)
+        self.assertIn("big.jsonl: File too large", done.stderr)
+
     def test_a_closed_pipe_is_125_and_no_signal(self):
         read, write = os.pipe()
         os.close(read)
