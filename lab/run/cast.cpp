@@ -221,7 +221,9 @@ void Cast::took(pid_t pid, int status) {
 
 void Cast::reap() {
   int status = 0;
-  for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG | __WALL)) > 0;) took(pid, status);
+  pid_t pid = 0;
+  while ((pid = ::waitpid(-1, &status, WNOHANG | __WALL)) > 0) took(pid, status);
+  if (pid == -1 && errno != ECHILD) sys::check(pid, "wait for the actors");
 }
 
 bool Cast::has(Role role) const {

@@ -53,9 +53,9 @@ def namespaces():
 
 
 def keys():
-    """Those that stay; the kernel collects session keyrings some time after their last process."""
+    """Those that stay; the kernel collects session keyrings some time after their last process. lab-test-…: security_test.py."""
     lines = pathlib.Path("/proc/keys").read_text().splitlines() if os.path.exists("/proc/keys") else []
-    return sorted(line.split()[-2:] for line in lines if " keyring " not in line)
+    return sorted(line.split()[-2:] for line in lines if " keyring " not in line and "lab-test-" not in line)
 
 
 def cgroups(labs):

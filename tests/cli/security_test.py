@@ -200,14 +200,15 @@ class Binary(unittest.TestCase):
     def test_stack_neither_runs_nor_is_unguarded(self):
         stack = next(line for line in self.said("-l").splitlines() if "GNU_STACK" in line)
         self.assertNotIn("RWE", stack)
-        self.assertIn("__stack_chk_fail", self.said("--dyn-syms"))
+        self.assertTrue("__stack_chk_fail" in self.said("--dyn-syms"), "no stack protector")
 
     def test_fortified_and_with_checked_containers(self):
         symbols = self.said("--dyn-syms")
         if "__asan_init" in symbols or "__tsan_init" in symbols or "__ubsan_handle" in symbols:
             self.skipTest("a sanitizer's build checks more")
-        self.assertRegex(symbols, r"__\w+_chk@")
-        self.assertIn("__glibcxx_assert_fail", symbols)
+        self.assertTrue(re.search(r"__\w+_chk@", symbols), "no fortified call")
+        # What a checked operator[] says before it aborts; the C++ library itself may be linked in.
+        self.assertIn(b"__n < this->size()", pathlib.Path(LAB).read_bytes())
 
     def test_no_writable_code(self):
         for line in self.said("-l").splitlines():

@@ -1,35 +1,45 @@
 #include "evidence/collectors/trace_message.hpp"
 
-#include <libnftnl/trace.h>
+#include <arpa/inet.h>
+#include <endian.h>
 
-#include <memory>
+#include <cstring>
+#include <map>
+#include <string_view>
 
+#include "evidence/collectors/attributes.hpp"
 #include "evidence/collectors/packet.hpp"
 #include "system/nftables/dump.hpp"
 #include "system/nftables/netfilter.hpp"
 
+// By hand: libnftnl ends the whole process over a message that is not as it expects (abi_breakage).
+
 namespace lab::evidence {
 namespace {
 
-using Trace = std::unique_ptr<nftnl_trace, void (*)(const nftnl_trace*)>;
-
-std::string text(const nftnl_trace* trace, std::uint16_t attribute) {
-  const char* value = nftnl_trace_is_set(trace, attribute) ? nftnl_trace_get_str(trace, attribute) : nullptr;
-  return value ? value : "";
+std::string_view bytes(const nlattr& attribute) {
+  return {static_cast<const char*>(mnl_attr_get_payload(&attribute)), mnl_attr_get_payload_len(&attribute)};
 }
-std::uint32_t number(const nftnl_trace* trace, std::uint16_t attribute) {
-  return nftnl_trace_is_set(trace, attribute) ? nftnl_trace_get_u32(trace, attribute) : 0;
+std::string text(const nlattr& attribute) {
+  const auto all = bytes(attribute);
+  return std::string(all.substr(0, all.find('\0')));
 }
-std::string_view bytes(const nftnl_trace* trace, std::uint16_t attribute) {
-  std::uint32_t length = 0;
-  const auto* data = nftnl_trace_is_set(trace, attribute) ? nftnl_trace_get_data(trace, attribute, &length) : nullptr;
-  return {static_cast<const char*>(data), data ? length : 0};
+// Numbers are in network order; one of another width is none.
+std::uint32_t number(const nlattr& attribute) {
+  std::uint32_t value = 0;
+  const auto all = bytes(attribute);
+  if (all.size() == sizeof value) std::memcpy(&value, all.data(), sizeof value);
+  return ntohl(value);
+}
+std::uint64_t long_number(const nlattr& attribute) {
+  std::uint64_t value = 0;
+  const auto all = bytes(attribute);
+  if (all.size() == sizeof value) std::memcpy(&value, all.data(), sizeof value);
+  return be64toh(value);
 }
 
 // The network header comes with 20 bytes of what follows it; the transport header's 20 bytes replace those.
-std::string packet_of(const nftnl_trace* trace) {
-  const auto network = bytes(trace, NFTNL_TRACE_NETWORK_HEADER);
-  const auto transport = bytes(trace, NFTNL_TRACE_TRANSPORT_HEADER);
+std::string packet_of(std::string_view network, std::string_view transport) {
   if (network.empty() || transport.empty()) return "";
   const auto first = static_cast<unsigned char>(network[0]);
   const std::size_t header = first >> 4 == 4 ? (first & 15U) * 4U : 40;
@@ -42,22 +52,15 @@ bool is_icmp(std::string_view packet) {
   return packet.size() > 6 && packet[6] == IPPROTO_ICMPV6;
 }
 
-const char* verdict_name(std::uint32_t verdict) {
-  switch (static_cast<int>(verdict)) {
-    case NF_DROP: return "drop";
-    case NF_ACCEPT: return "accept";
-    case NF_QUEUE: return "queue";
-    case NF_STOLEN: return "stolen";
-    case NFT_CONTINUE: return "continue";
-    case NFT_BREAK: return "break";
-    case NFT_JUMP: return "jump";
-    case NFT_GOTO: return "goto";
-    case NFT_RETURN: return "return";
-    default: return "";
-  }
+std::string verdict_name(std::uint32_t verdict) {
+  static const std::map<int, const char*> names = {
+      {NF_DROP, "drop"},   {NF_ACCEPT, "accept"},      {NF_QUEUE, "queue"},  {NF_STOLEN, "stolen"},    {NFT_CONTINUE, "continue"},
+      {NFT_BREAK, "break"}, {NFT_JUMP, "jump"}, {NFT_GOTO, "goto"}, {NFT_RETURN, "return"}};
+  const auto name = names.find(static_cast<int>(verdict));
+  return name == names.end() ? "" : name->second;
 }
 
-const char* type_name(std::uint32_t type) {
+std::string type_name(std::uint32_t type) {
   switch (type) {
     case NFT_TRACETYPE_RULE: return "rule";
     case NFT_TRACETYPE_POLICY: return "policy";
@@ -86,25 +89,45 @@ void take(TraceHit& headers, const std::string& raw) {
   }
 }
 
+struct Fields {
+  std::string_view network, transport;
+  std::uint32_t type = 0, verdict = 0, policy = 0;
+};
+
+void take(TraceHit& hit, Fields& fields, const nlattr& attribute) {
+  switch (mnl_attr_get_type(&attribute)) {
+    case NFTA_TRACE_TABLE: hit.table = text(attribute); break;
+    case NFTA_TRACE_CHAIN: hit.chain = text(attribute); break;
+    case NFTA_TRACE_RULE_HANDLE: hit.handle = long_number(attribute); break;
+    case NFTA_TRACE_ID: hit.trace_id = number(attribute); break;
+    case NFTA_TRACE_TYPE: fields.type = number(attribute); break;
+    case NFTA_TRACE_POLICY: fields.policy = number(attribute); break;
+    case NFTA_TRACE_NETWORK_HEADER: fields.network = bytes(attribute); break;
+    case NFTA_TRACE_TRANSPORT_HEADER: fields.transport = bytes(attribute); break;
+    case NFTA_TRACE_VERDICT:
+      each_nested(attribute, [&](const nlattr& nested) {
+        if (mnl_attr_get_type(&nested) == NFTA_VERDICT_CODE) fields.verdict = number(nested);
+      });
+      break;
+    default: break;
+  }
+}
+
 }  // namespace
 
 std::optional<TraceMessage> read_trace(const nlmsghdr& message) {
-  const Trace trace(nftnl_trace_alloc(), nftnl_trace_free);
-  if (!trace || nftnl_trace_nlmsg_parse(&message, trace.get()) < 0) return {};
+  if (mnl_nlmsg_get_payload_len(&message) < sizeof(nfgenmsg)) return {};
   TraceMessage told;
-  auto& hit = told.hit;
-  hit.trace_id = number(trace.get(), NFTNL_TRACE_ID);
-  if (const auto raw = packet_of(trace.get()); !raw.empty()) {
+  Fields fields;
+  each_attribute(message, sizeof(nfgenmsg), [&](const nlattr& attribute) { take(told.hit, fields, attribute); });
+  if (const auto raw = packet_of(fields.network, fields.transport); !raw.empty()) {
     told.has_headers = true;
-    take(hit, raw);
+    take(told.hit, raw);
   }
-  hit.family = nft::family_name(number(trace.get(), NFTNL_TRACE_FAMILY));
-  hit.table = text(trace.get(), NFTNL_TRACE_TABLE);
-  hit.chain = text(trace.get(), NFTNL_TRACE_CHAIN);
-  if (nftnl_trace_is_set(trace.get(), NFTNL_TRACE_RULE_HANDLE))
-    hit.handle = nftnl_trace_get_u64(trace.get(), NFTNL_TRACE_RULE_HANDLE);
-  hit.type = type_name(number(trace.get(), NFTNL_TRACE_TYPE));
-  hit.verdict = verdict_name(number(trace.get(), hit.type == "policy" ? NFTNL_TRACE_POLICY : NFTNL_TRACE_VERDICT));
+  // The table's family; NFTA_TRACE_NFPROTO is the packet's.
+  told.hit.family = nft::family_name(static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message))->nfgen_family);
+  told.hit.type = type_name(fields.type);
+  told.hit.verdict = verdict_name(told.hit.type == "policy" ? fields.policy : fields.verdict);
   return told;
 }
 

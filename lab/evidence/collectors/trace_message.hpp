@@ -14,7 +14,7 @@ struct TraceMessage {
   bool has_headers = false;  // the packet's; the messages that follow in the same base chain have none
 };
 
-// Nothing for a message that libnftnl can't read.
+// Nothing for a message without nfnetlink's fixed part.
 std::optional<TraceMessage> read_trace(const nlmsghdr& message);
 
 }  // namespace lab::evidence
