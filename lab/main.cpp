@@ -1,6 +1,7 @@
 // Parses the command line and calls one command. Messages go to standard error; the status is the contract's.
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 
@@ -21,6 +22,8 @@ int complain(const char* what, const std::string& hint, int status) {
 
 int main(int argc, char** argv) {
   constexpr int usage = 2, skipped = 77, broken = 125;
+  // Beyond RLIMIT_FSIZE write(2) is then EFBIG, with a name. A sandbox begins with every signal's default.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     lab::sandbox::keep_needed_capabilities();
     const auto command = lab::commands::parse(argc, argv);

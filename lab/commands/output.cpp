@@ -15,24 +15,19 @@
 namespace lab::commands {
 namespace {
 
-// write(2) to a pipe without readers raises SIGPIPE beside returning EPIPE, and beyond RLIMIT_FSIZE SIGXFSZ beside EFBIG.
-// The signals' dispositions would be handed on to every program a run starts, so they are held back and taken for the
-// length of one call instead.
+// write(2) to a pipe without readers raises SIGPIPE beside returning EPIPE. The signal's disposition would be handed
+// on to every program a run starts, so it is held back and taken for the length of one call instead.
 ssize_t write_without_signal(int fd, const char* data, std::size_t size) {
-  sigset_t held, before, pending, came;
-  sigemptyset(&held);
-  sigaddset(&held, SIGPIPE);
-  sigaddset(&held, SIGXFSZ);
+  sigset_t pipe, before, pending;
+  sigemptyset(&pipe);
+  sigaddset(&pipe, SIGPIPE);
   sigpending(&pending);
-  pthread_sigmask(SIG_BLOCK, &held, &before);
+  pthread_sigmask(SIG_BLOCK, &pipe, &before);
   const ssize_t n = ::write(fd, data, size);
   const int error = errno;
-  const int raised = n >= 0 ? 0 : error == EPIPE ? SIGPIPE : error == EFBIG ? SIGXFSZ : 0;
-  if (raised && !sigismember(&pending, raised)) {
-    sigemptyset(&came);
-    sigaddset(&came, raised);
+  if (n < 0 && error == EPIPE && !sigismember(&pending, SIGPIPE)) {
     const timespec now{};
-    while (sigtimedwait(&came, nullptr, &now) < 0 && errno == EINTR) {
+    while (sigtimedwait(&pipe, nullptr, &now) < 0 && errno == EINTR) {
     }
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
