@@ -23,6 +23,7 @@ struct Cast::Member {
   std::unique_ptr<actors::Actor> actor;
   sandbox::Filter filter;
   std::unique_ptr<sandbox::Notifier> notifier;   // where the filter asks init
+  std::unique_ptr<GroupMeter> meter;             // of its control group, where it has one
   std::vector<pid_t> pids;
   bool started = false;
 
@@ -46,6 +47,7 @@ std::vector<std::string> limits_of(const scenario::Actor& actor) {
   if (actor.limits.cpu) all.push_back(fmt::format("cpu={}s", actor.limits.cpu->count() / 1'000'000'000));
   add("cgroup.memory", actor.cgroup.memory);
   add("cgroup.pids", actor.cgroup.pids);
+  if (actor.cgroup.cpu) all.push_back(fmt::format("cgroup.cpu={:g}%", *actor.cgroup.cpu * 100));
   return all;
 }
 
@@ -103,6 +105,8 @@ Cast::Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Te
         teller_.put({.t_ns = answered.t_ns, .what = filter_act(answered)});
       });
     }
+    if (const auto group = setup.cgroups.find(actor.name); group != setup.cgroups.end())
+      member->meter = std::make_unique<GroupMeter>(actor, group->second);
     members_.push_back(std::move(member));
   }
 }
@@ -118,7 +122,7 @@ void Cast::prepare(const Member& member, int keep_fd) const {
   const auto& ns = netns_of(namespaces_, what.role);
   if (namespaces_.size() > 1) sys::check(::setns(ns.ns.get(), CLONE_NEWNET), "enter the network namespace of " + what.name);
   if (const auto group = setup_.cgroups.find(what.name); group != setup_.cgroups.end())
-    sys::check(::write(group->second, "0", 1), "join the cgroup of " + what.name);
+    sandbox::enter(group->second);
   std::vector<int> keep;
   if (keep_fd >= 0) keep.push_back(keep_fd);
   if (member.notifier) keep.push_back(member.notifier->mailbox());
@@ -219,7 +223,9 @@ void Cast::took(pid_t pid, int status) {
   teller_.put({.t_ns = sys::now_ns(), .read_time = true, .what = std::move(exit)});
 }
 
+// A kill for want of memory is told before the death that it explains.
 void Cast::reap() {
+  look_at_groups();
   int status = 0;
   pid_t pid = 0;
   while ((pid = ::waitpid(-1, &status, WNOHANG | __WALL)) > 0) took(pid, status);
@@ -283,12 +289,26 @@ void Cast::signal(const std::string& actor, int signal) {
   if (!known) throw sys::LabError(fmt::format("no actor '{}' is running", actor));
 }
 
+void Cast::look_at_groups() {
+  for (const auto& member : members_)
+    if (member->meter && member->started && !member->pids.empty()) member->meter->look(member->pids.front(), teller_);
+}
+
+void Cast::freeze(const std::string& actor, bool frozen) {
+  const auto group = setup_.cgroups.find(actor);
+  if (group == setup_.cgroups.end() || group->second.freezer < 0) return signal(actor, frozen ? SIGSTOP : SIGCONT);
+  sandbox::freeze(group->second, frozen);
+}
+
 void Cast::finish() {
   reap();
   if (tracer_) tracer_->finish(teller_);
   stopping_ = true;
   // From pid 1 this reaches every process of the pid namespace but itself (man 2 kill).
   if (::kill(-1, SIGKILL) == -1 && errno != ESRCH) sys::check(-1, "kill the actors");
+  // In version 1 a frozen process dies only when it is thawed.
+  for (const auto& [actor, doors] : setup_.cgroups)
+    if (doors.freezer >= 0) sandbox::freeze(doors, false);
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, __WALL)) > 0;) took(pid, status);
   serve([](int) { return false; });

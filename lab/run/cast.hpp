@@ -37,6 +37,10 @@ class Cast {
   std::vector<const scenario::Actor*> listeners_awaited(scenario::Role role) const;
   // To the main process of each instance, as an operator's kill would. Throws KernelError, LabError for an unknown name.
   void signal(const std::string& actor, int signal);
+  // By the freezer where the actor has a group with one, else by SIGSTOP and SIGCONT to its main processes.
+  void freeze(const std::string& actor, bool frozen);
+  // What the actors' control groups have met meanwhile.
+  void look_at_groups();
   // Throws what went wrong in a child before its first step or exec.
   void check() const;
 

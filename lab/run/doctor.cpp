@@ -11,6 +11,7 @@
 #include "evidence/collectors/kernel.hpp"
 #include "evidence/collectors/syscalls.hpp"
 #include "run/recipe.hpp"
+#include "sandbox/cgroup.hpp"
 #include "sandbox/sandbox.hpp"
 #include "system/error.hpp"
 #include "system/file.hpp"
@@ -114,11 +115,8 @@ void add_root(Abilities& all, bool rootless) {
   Ability groups{.kind = "root", .name = "cgroups", .loss = "scenarios with cgroup limits or freeze are skipped"};
   all.push_back(tried(groups, [&] {
     if (!root) throw sys::Unavailable("needs root; sudo");
-    constexpr const char* places[] = {"/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/cgroup.procs"};
-    for (const auto* place : places) {
-      if (::access(place, W_OK) == 0) return;
-    }
-    throw sys::Unavailable("no cgroup file system at /sys/fs/cgroup that can be written; mount one");
+    const scenario::Cgroup all_limits{.memory = 1 << 20, .pids = 1, .cpu = 1};
+    if (const auto reason = sandbox::why_no_cgroup(all_limits, true); !reason.empty()) throw sys::Unavailable(reason);
   }));
   split_fix(all.back());
 }

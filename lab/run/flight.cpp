@@ -57,9 +57,6 @@ sandbox::Plan plan_of(const scenario::Scenario& scenario) {
 }  // namespace
 
 Setup setup_for(const scenario::Scenario& scenario, const Options& options) {
-  // A limit that is not set must not look like one that never bit.
-  for (const auto& actor : scenario.actors)
-    if (actor.cgroup.any()) throw sys::Unavailable(actor.name + ": cgroup limits are not available in this version");
   return {.scenario = &scenario,
           .options = &options,
           .plan = plan_of(scenario),
@@ -86,6 +83,10 @@ Flight::Flight(const scenario::Scenario& scenario, const Options& options, Probe
   setup.records = std::move(records.write);
   setup.go = std::move(go.read);
   setup.plan.keep = {setup.records.get(), setup.go.get()};
+  groups_ = make_groups(scenario, options);
+  setup.cgroups = doors_of(groups_);
+  for (const auto& [name, doors] : setup.cgroups)
+    for (const int door : doors.all()) setup.plan.keep.push_back(door);
   sandbox_ = std::make_unique<sandbox::Sandbox>(sandbox::Sandbox::make(setup.plan, [&] { return play(setup); }));
   records_ = std::move(records.read);
   go_ = std::move(go.write);

@@ -59,6 +59,7 @@ class Flight {
   std::int64_t began_ns_ = 0;
   int status_ = 0;   // init's wait status
   sys::Deadline last_call_;
+  Groups groups_;   // gone after the sandbox
   std::unique_ptr<sandbox::Sandbox> sandbox_;
 };
 

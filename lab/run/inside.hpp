@@ -1,9 +1,9 @@
 // What the sandbox's init does: the recipe of a run.
 #pragma once
 
-#include <map>
 #include <string>
 
+#include "run/groups.hpp"
 #include "run/run.hpp"
 #include "sandbox/sandbox.hpp"
 #include "scenario/types.hpp"
@@ -20,7 +20,7 @@ struct Setup {
   sys::Descriptor records;              // write end of the evidence pipe
   sys::Descriptor go;                   // read end: lab's kernel collector is watching; invalid when there is none
   bool trace_calls = false;             // by ptrace: no BPF is watching the outside programs
-  std::map<std::string, int> cgroups;   // actor's name to an open cgroup.procs
+  GroupDoors cgroups;
 };
 
 // Without pipes and groups, which the caller adds. `scenario` and `options` must outlive it.

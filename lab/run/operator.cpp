@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <net/if.h>
-#include <signal.h>
 
 #include "run/cast.hpp"
 #include "run/recipe.hpp"
@@ -27,9 +26,8 @@ void Acts::delete_rules(const std::string& name) {
   rules_.remove(name);
 }
 
-// Without the freezer a stopped process group is the nearest thing; it is what a `kill -STOP` does.
-void Acts::freeze(const std::string& actor) { cast_->signal(actor, SIGSTOP); }
-void Acts::thaw(const std::string& actor) { cast_->signal(actor, SIGCONT); }
+void Acts::freeze(const std::string& actor) { cast_->freeze(actor, true); }
+void Acts::thaw(const std::string& actor) { cast_->freeze(actor, false); }
 void Acts::kill(const std::string& actor, int signal) { cast_->signal(actor, signal); }
 
 void Acts::attach(const std::string& what) {

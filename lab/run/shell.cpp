@@ -100,6 +100,10 @@ int shell(const scenario::Scenario& scenario, const std::vector<std::string>& co
   Setup setup = setup_for(scenario, quiet);
   setup.plan.own_session = false;
   setup.plan.programs = true;
+  const auto groups = make_groups(scenario, quiet);
+  setup.cgroups = doors_of(groups);
+  for (const auto& [name, doors] : setup.cgroups)
+    for (const int door : doors.all()) setup.plan.keep.push_back(door);
   const auto foreground = ::isatty(0) ? ::tcgetpgrp(0) : -1;
   auto box = sandbox::Sandbox::make(setup.plan, [&] { return serve(setup, command); });
   const int status = box.wait();

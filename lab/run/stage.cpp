@@ -108,6 +108,7 @@ bool Stage::perform() {
   cast_.start(Role::client);
   const bool in_time = wait_until([&] { return main_part_ended(); }, deadline_);
   milestone(in_time ? "clients-ended" : "deadline");
+  cast_.look_at_groups();
   if (!cast_.all_ended()) watchers_.snapshot(teller_, "change", true);
   if (in_time)
     wait_until([&] { return cast_.all_ended(); },
@@ -134,6 +135,7 @@ bool Stage::wait_until(const std::function<bool()>& done, const sys::Deadline& d
 
 void Stage::snapshot_if_due() {
   if (!next_snapshot_ns_ || sys::now_ns() < next_snapshot_ns_) return;
+  cast_.look_at_groups();
   watchers_.drain(teller_);
   watchers_.snapshot(teller_, "change", true);
   snapshot_step_ns_ = std::min(snapshot_step_ns_ * 2, kLongestStep);

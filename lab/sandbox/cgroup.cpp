@@ -102,35 +102,27 @@ void make(const Group& group, const scenario::Cgroup& limits) {
   if (group.has("cpu")) limit_cpu(group, *limits.cpu);
 }
 
-// "name 12" on a line of its own; 0 where there is none.
-std::uint64_t counter(const std::string& path, const std::string& name) {
-  if (::access(path.c_str(), F_OK) == -1) return 0;
-  std::istringstream lines(sys::read_file(path));
+std::string from_start(int descriptor) {
+  char text[4096];
+  const auto got = check(::pread(descriptor, text, sizeof text, 0), "state of a control group");
+  return std::string(text, static_cast<std::size_t>(got));
+}
+
+// "name 12" on a line of its own; a number alone where there is no name. 0 where there is none.
+std::uint64_t counter(int descriptor, const std::string& name) {
+  if (descriptor < 0) return 0;
+  std::istringstream lines(from_start(descriptor));
   std::string word;
   std::uint64_t value = 0;
+  if (name.empty()) return lines >> value ? value : 0;
   while (lines >> word >> value)
     if (word == name) return value;
   return 0;
 }
 
-std::uint64_t number(const std::string& path) {
-  return ::access(path.c_str(), F_OK) == 0 ? std::strtoull(sys::read_file(path).c_str(), nullptr, 10) : 0;
-}
-
-void add_hits(const Group& group, CgroupHits& hits) {
-  const auto& at = group.folder;
-  if (group.has("memory")) {
-    hits.memory += group.unified ? counter(at + "/memory.events", "max") : number(at + "/memory.failcnt");
-    hits.oom_kills += counter(at + (group.unified ? "/memory.events" : "/memory.oom_control"), "oom_kill");
-  }
-  if (group.has("pids")) hits.pids += counter(at + "/pids.events", "max");
-  if (group.has("cpu")) hits.throttled += counter(at + "/cpu.stat", "nr_throttled");
-}
-
-std::string from_start(int descriptor) {
-  char text[256];
-  const auto got = check(::pread(descriptor, text, sizeof text, 0), "state of a control group");
-  return std::string(text, static_cast<std::size_t>(got));
+// Invalid where this kernel has no such file.
+sys::Descriptor open_if_there(const std::string& path) {
+  return ::access(path.c_str(), F_OK) == 0 ? sys::open_file(path, O_RDONLY) : sys::Descriptor();
 }
 
 }  // namespace
@@ -139,21 +131,34 @@ struct Cgroup::State {
   std::vector<Group> groups;
   CgroupGuardian guardian;  // destroyed last: everything below is closed by then
   std::vector<sys::Descriptor> entrances;
-  sys::Descriptor freezer, events;
+  sys::Descriptor freezer, events, memory, oom, pids, cpu;
+
+  void open(const Group& group);
 };
+
+void Cgroup::State::open(const Group& group) {
+  const auto& at = group.folder;
+  entrances.push_back(sys::open_file(at + "/cgroup.procs", O_WRONLY));
+  if (group.has("memory")) {
+    memory = open_if_there(at + (group.unified ? "/memory.events" : "/memory.failcnt"));
+    if (!group.unified) oom = open_if_there(at + "/memory.oom_control");
+  }
+  if (group.has("pids")) pids = open_if_there(at + "/pids.events");
+  if (group.has("cpu")) cpu = open_if_there(at + "/cpu.stat");
+  if (!group.has("freezer")) return;
+  freezer = sys::open_file(at + (group.unified ? "/cgroup.freeze" : "/freezer.state"), O_RDWR);
+  if (group.unified) events = sys::open_file(at + "/cgroup.events", O_RDONLY);
+}
 
 Cgroup::Cgroup(const std::string& label, const scenario::Cgroup& limits, bool freezer) {
   static unsigned number = 0;
   auto name = "lab-" + std::to_string(::getpid()) + "-" + std::to_string(++number) + "-" + label;
   std::replace(name.begin(), name.end(), '/', '_');
   auto groups = plan(name, limits, freezer);
-  state_.reset(new State{groups, CgroupGuardian(folders_of(groups)), {}, {}, {}});
+  state_.reset(new State{groups, CgroupGuardian(folders_of(groups)), {}, {}, {}, {}, {}, {}, {}});
   for (const auto& group : groups) {
     make(group, limits);
-    state_->entrances.push_back(sys::open_file(group.folder + "/cgroup.procs", O_WRONLY));
-    if (!group.has("freezer")) continue;
-    state_->freezer = sys::open_file(group.folder + (group.unified ? "/cgroup.freeze" : "/freezer.state"), O_RDWR);
-    if (group.unified) state_->events = sys::open_file(group.folder + "/cgroup.events", O_RDONLY);
+    state_->open(group);
   }
 }
 
@@ -165,20 +170,26 @@ CgroupDoors Cgroup::doors() const {
   for (const auto& entrance : state_->entrances) doors.entrances.push_back(entrance.get());
   doors.freezer = state_->freezer.get();
   doors.events = state_->events.get();
+  doors.memory = state_->memory.get();
+  doors.oom = state_->oom.get();
+  doors.pids = state_->pids.get();
+  doors.cpu = state_->cpu.get();
   return doors;
-}
-
-CgroupHits Cgroup::hits() const {
-  CgroupHits hits;
-  for (const auto& group : state_->groups) add_hits(group, hits);
-  return hits;
 }
 
 std::vector<int> CgroupDoors::all() const {
   auto numbers = entrances;
-  for (const int one : {freezer, events})
+  for (const int one : {freezer, events, memory, oom, pids, cpu})
     if (one >= 0) numbers.push_back(one);
   return numbers;
+}
+
+CgroupHits hits(const CgroupDoors& doors) {
+  const bool unified = doors.oom < 0;
+  return {.memory = counter(doors.memory, unified ? "max" : ""),
+          .oom_kills = counter(unified ? doors.memory : doors.oom, "oom_kill"),
+          .pids = counter(doors.pids, "max"),
+          .throttled = counter(doors.cpu, "nr_throttled")};
 }
 
 void enter(const CgroupDoors& doors) {

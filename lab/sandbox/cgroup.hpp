@@ -17,14 +17,10 @@ struct CgroupDoors {
   std::vector<int> entrances;  // cgroup.procs of each hierarchy
   int freezer = -1;            // cgroup.freeze, or freezer.state of version 1
   int events = -1;             // cgroup.events; -1 in version 1
+  int memory = -1, oom = -1;   // memory.failcnt and memory.oom_control; version 2 has both in memory.events
+  int pids = -1, cpu = -1;     // pids.events, cpu.stat
   std::vector<int> all() const;
 };
-
-// Moves the calling process and what it forks later into the group.
-void enter(const CgroupDoors& doors);
-// Stops or resumes every process of the group; comes back when it is so. A frozen process takes no time, answers no
-// signal but SIGKILL (version 1: none at all) and keeps its sockets. Throws KernelError.
-void freeze(const CgroupDoors& doors, bool frozen);
 
 // How often the group met its limits.
 struct CgroupHits {
@@ -33,6 +29,14 @@ struct CgroupHits {
   std::uint64_t pids = 0;       // forks and threads refused
   std::uint64_t throttled = 0;  // periods of 100 ms in which the group's share of CPU time was used up
 };
+
+CgroupHits hits(const CgroupDoors& doors);
+
+// Moves the calling process and what it forks later into the group.
+void enter(const CgroupDoors& doors);
+// Stops or resumes every process of the group; comes back when it is so. A frozen process takes no time, answers no
+// signal but SIGKILL (version 1: none at all) and keeps its sockets. Throws KernelError.
+void freeze(const CgroupDoors& doors, bool frozen);
 
 // Owner of one actor's group. Destroy it when the sandbox is gone: the group is removed by a small process that waits
 // for the end of this object or of lab, whichever comes first, so that `kill -9` leaves no group (and nothing frozen)
@@ -47,7 +51,6 @@ class Cgroup {
   ~Cgroup();
 
   CgroupDoors doors() const;
-  CgroupHits hits() const;
 
  private:
   struct State;

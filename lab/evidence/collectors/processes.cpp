@@ -65,6 +65,9 @@ Stat parse_stat(const std::string& text) {
 }
 
 const char* state_name(char state, const std::string& wait) {
+  // Version 2's freezer holds a process inside get_signal (do_freezer_trap, often inlined); one that a signal stopped is
+  // there too, in state T.
+  if (state == 'S' && wait == "get_signal") return "frozen";
   if (wait.find("freez") != std::string::npos || wait.find("refrigerator") != std::string::npos) return "frozen";
   switch (state) {
     case 'T': return "stopped";
