@@ -16,6 +16,7 @@
 #include "report/lines.hpp"
 #include "report/names.hpp"
 #include "run/run.hpp"
+#include "system/error.hpp"
 #include "system/file.hpp"
 
 namespace lab::commands {
@@ -24,10 +25,18 @@ namespace {
 using report::Report;
 using report::Result;
 
+std::string text_of(const std::string& file) {
+  try {
+    return sys::read_file(file);
+  } catch (const sys::KernelError& unreadable) {
+    throw UsageError(unreadable.what());
+  }
+}
+
 // Names that the sandbox lacks are told; a ruleset that can't be loaded for them needs --lenient.
 std::string ruleset_text(const DiagnoseArguments& arguments) {
   if (arguments.ruleset.empty()) return {};
-  const auto text = sys::read_file(arguments.ruleset);
+  const auto text = text_of(arguments.ruleset);
   const auto foreign = foreign_names(text);
   bool fatal = false;
   for (const auto& name : foreign) {
@@ -114,6 +123,7 @@ void save(const DiagnoseArguments& arguments, const std::string& ruleset, const 
 }  // namespace
 
 int diagnose(const DiagnoseArguments& arguments) {
+  if (!arguments.save.empty()) must_be_new(place_for(arguments.save));
   const auto ruleset = ruleset_text(arguments);
   const std::vector<scenario::Scenario> one{read(arguments, improvise(arguments, ruleset))};
   Teller teller(arguments.telling, 1);

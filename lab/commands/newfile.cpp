@@ -25,6 +25,13 @@ fs::path place_for(const std::string& name) {
   return fs::is_directory("scenarios", none) ? fs::path("scenarios") / file : fs::path(file);
 }
 
+void must_be_new(const fs::path& file) {
+  std::error_code none;
+  if (fs::exists(fs::symlink_status(file, none))) throw UsageError(sys::KernelError(EEXIST, file.string()).what());
+  const auto folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (!fs::is_directory(folder, none)) throw UsageError(sys::KernelError(ENOENT, file.string()).what());
+}
+
 void write_new(const fs::path& file, std::string_view text, fs::perms permissions) {
   const AsInvoker rights;
   sys::Descriptor made(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, static_cast<mode_t>(permissions)));

@@ -11,6 +11,8 @@ namespace lab::commands {
 // stays what it is. Throws UsageError for what is no name.
 std::filesystem::path place_for(const std::string& name);
 
+// Throws UsageError where write_new() would: for those that write only after a run.
+void must_be_new(const std::filesystem::path& file);
 // Throws UsageError when it exists.
 void write_new(const std::filesystem::path& file, std::string_view text,
                std::filesystem::perms permissions = std::filesystem::perms(0666));

@@ -1,5 +1,6 @@
 """lab diagnose: the user's own programs."""
 
+import json
 import unittest
 
 from lab import Case, both_users, needs
@@ -32,6 +33,22 @@ table inet mine {
     type filter hook output priority 0; policy accept;
     oifname "eth0" tcp dport $server_port ct state established counter drop
   }
+}
+"""
+
+# As `nft list ruleset` prints it where iptables-nft is in use: what is established is forgotten but for ssh.
+DUMP = """# Warning: table ip filter is managed by iptables-nft, do not touch!
+table ip filter {
+	chain INPUT {
+		type filter hook input priority filter; policy drop;
+		iifname "lo" counter packets 10 bytes 800 accept
+		iifname "eth0" tcp dport 22 ct state related,established counter packets 109 bytes 9488 accept
+		iifname { "eth0", "wg0" } tcp flags syn counter packets 4 bytes 240 accept
+	}
+	chain FORWARD {
+		type filter hook forward priority filter; policy drop;
+		iif "docker0" oif != "docker0" accept
+	}
 }
 """
 
@@ -68,6 +85,20 @@ class Diagnose(Case):
         report = self.report(0, *self.pair("answer.py", "--ruleset", "rules.nft", "--lenient"))
         self.assertEqual(report["verdict"]["cause"], "firewall/drop")
 
+    @both_users
+    def test_a_dump_of_another_machine(self, rootless):
+        self.write("dump.nft", DUMP)
+        words = self.pair("answer.py", "--ruleset", "dump.nft")
+        strict = self.says(2, *words, rootless=rootless)
+        self.assertIn("dump.nft:11: interface 'docker0' is not in the sandbox\n", strict.stderr)
+        self.assertIn("--lenient", strict.stderr)
+        done = self.says(0, *words, "--lenient", "-o", "json", rootless=rootless)
+        self.assertIn("interface 'eth0' is not in the sandbox: matched to lo", done.stderr)
+        self.assertIn("1 rule accepted what comes by lo, and now matches nothing", done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual(report["verdict"]["cause"], "firewall/drop")
+        self.assertIn("the policy of chain ip filter INPUT", report["verdict"]["summary"])  # established is let in for port 22 only
+
     def test_a_filter_and_a_limit(self):
         report = self.report(0, *self.pair("answer.py", "--seccomp", "recvfrom=errno ECONNRESET"))
         self.assertEqual(report["verdict"]["cause"], "seccomp/errno")
@@ -90,9 +121,23 @@ class Diagnose(Case):
             (("diagnose", "--client", "x", "--seccomp", "acceptt=errno EMFILE"), "acceptt"),
             (("diagnose", "--client", "x", "--sysctl", "net.ipv4.no_such=1"), "net.ipv4.no_such"),
             (("diagnose", "--client", "no-such-program"), "no-such-program"),
+            (("diagnose", "--client", "x", "-4", "-6"), "-4 and -6"),
+            (("diagnose", "--client", "x", "--timeout", "never"), "never"),
+            (("diagnose", "--client", "x \\"), "escapes nothing"),
+            (("diagnose", "--client", "x", "--ruleset", "nothing.nft"), "nothing.nft: No such file"),
+            (("diagnose", "--client", "x", "--ruleset", "."), "Is a directory"),
+            (("diagnose", "--client", "x", "--save", "a b"), "no name for a scenario"),
+            (("diagnose", "--client", "x", "--save", "client.py/x"), "No such file"),
         ):
             done = self.says(2, *words)
             self.assertIn(part, done.stderr + done.stdout)
+
+    def test_nothing_is_run_when_it_could_not_be_saved(self):
+        self.write("there.toml", "precious")
+        done = self.says(2, "diagnose", "--client", "touch ran", "--save", "there")
+        self.assertIn("there.toml: File exists", done.stderr)
+        self.assertFalse((self.folder / "ran").exists())
+        self.assertEqual((self.folder / "there.toml").read_text(), "precious")
 
     def test_a_ruleset_that_does_not_parse_has_its_place(self):
         self.write("bad.nft", "table inet x {\n  chain y {\n    tcp dprot 80 drop\n  }\n}\n")
