@@ -64,19 +64,23 @@ int run(std::vector<std::string> words) {
 // `worst`: the highest exit status that is no failure of the run itself.
 void process(benchmark::State& state, const std::vector<std::string>& words, int worst = 0) {
   for (auto _ : state)
-    if (const int status = run(words); status > worst) state.SkipWithError(fmt::format("{}: exit status {}", words[0], status).c_str());
+    if (const int status = run(words); status > worst)
+      state.SkipWithError(fmt::format("{}: exit status {}", words[0], status).c_str());
 }
 
 void floor_(benchmark::State& state) { process(state, {FLOOR_PROGRAM}); }
-void lab_run(benchmark::State& state) { process(state, {LAB_PROGRAM, "run", (kSource / "scenarios/close-on-accept.toml").string()}); }
+void lab_run(benchmark::State& state) {
+  process(state, {LAB_PROGRAM, "run", (kSource / "scenarios/close-on-accept.toml").string()});
+}
 void lab_run_rootless(benchmark::State& state) {
   process(state, {LAB_PROGRAM, "run", "--rootless", (kSource / "scenarios/close-on-accept.toml").string()});
 }
 void lab_run_blind(benchmark::State& state) {
   std::vector<std::string> words{LAB_PROGRAM, "run", (kSource / "scenarios/close-on-accept.toml").string()};
-  for (const char* one : {"wire", "nft-trace", "changes", "counters", "conntrack", "sockets", "processes", "kernel", "signals", "syscalls"})
+  for (const char* one : {"wire", "nft-trace", "changes", "counters", "conntrack", "sockets", "processes", "kernel",
+                          "signals", "syscalls"})
     words.insert(words.end(), {"--without", one});
-  process(state, words, 1);   // it expects a cause, which nobody can tell
+  process(state, words, 1);  // it expects a cause, which nobody can tell
 }
 
 lab::sandbox::Plan small_plan() {
@@ -98,7 +102,8 @@ void sandbox(benchmark::State& state) {
 
 void read(benchmark::State& state) {
   for (auto _ : state)
-    benchmark::DoNotOptimize(lab::scenario::read_scenario(kSource / "scenarios/firewall-drop.toml", {kSource / "rules"}));
+    benchmark::DoNotOptimize(
+        lab::scenario::read_scenario(kSource / "scenarios/firewall-drop.toml", {kSource / "rules"}));
 }
 
 // Six expressions each; no two alike.
@@ -106,7 +111,8 @@ std::vector<lab::scenario::Rule> rules(std::int64_t count) {
   std::vector<lab::scenario::Rule> all;
   for (std::int64_t i = 0; i < count; ++i) {
     lab::scenario::Rule rule{.name = fmt::format("rule-{}", i)};
-    rule.match.length = lab::scenario::Comparison{.op = lab::scenario::Comparison::Op::more, .value = static_cast<std::uint64_t>(i % 60000 + 40)};
+    rule.match.length = lab::scenario::Comparison{.op = lab::scenario::Comparison::Op::more,
+                                                  .value = static_cast<std::uint64_t>(i % 60000 + 40)};
     all.push_back(std::move(rule));
   }
   return all;
@@ -114,7 +120,8 @@ std::vector<lab::scenario::Rule> rules(std::int64_t count) {
 
 constexpr const char* kServer = "127.0.0.1";
 lab::firewall::Flow flow() {
-  return {.family = lab::scenario::Family::ipv4, .server_address = kServer, .client_address = kServer, .server_port = 8080};
+  return {
+      .family = lab::scenario::Family::ipv4, .server_address = kServer, .client_address = kServer, .server_port = 8080};
 }
 
 struct Took {
@@ -134,7 +141,8 @@ void in_sandbox(benchmark::State& state, const std::function<Took()>& work) {
       return ::write(pipe.write.get(), &took, sizeof took) == sizeof took ? 0 : 1;
     });
     Took took;
-    if (::read(pipe.read.get(), &took, sizeof took) != sizeof took || box.wait() != 0) state.SkipWithError("the sandbox failed");
+    if (::read(pipe.read.get(), &took, sizeof took) != sizeof took || box.wait() != 0)
+      state.SkipWithError("the sandbox failed");
     state.SetIterationTime(took.seconds);
     all.seconds += took.seconds;
     all.kernel += took.kernel;
@@ -152,7 +160,7 @@ Took timed(const std::function<void()>& work) {
 void commit(benchmark::State& state) {
   const auto all = rules(state.range(0));
   in_sandbox(state, [&] {
-    std::optional<lab::firewall::Ruleset> set;   // its end is another matter: the table goes, after a grace period
+    std::optional<lab::firewall::Ruleset> set;  // its end is another matter: the table goes, after a grace period
     return timed([&] {
       set.emplace(lab::scenario::Family::ipv4, flow());
       set->add(all);
@@ -165,7 +173,7 @@ void commit_nft(benchmark::State& state) {
   std::ofstream(file) << lab::firewall::to_nft(rules(state.range(0)), flow());
   std::filesystem::permissions(file, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
   const std::string text = file.string();
-  for (auto _ : state) {   // the same rules by the tool that administrators use, in a network namespace of its own
+  for (auto _ : state) {  // the same rules by the tool that administrators use, in a network namespace of its own
     const auto began = lab::sys::now_ns();
     if (run({"unshare", "-n", "nft", "-f", text})) state.SkipWithError("nft -f failed");
     state.SetIterationTime(static_cast<double>(lab::sys::now_ns() - began) / 1e9);

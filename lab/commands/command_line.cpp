@@ -72,18 +72,10 @@ Parser::Parser(int argc, const char* const* argv) {
     std::string_view name;
     void (*add)(Parser&);
   };
-  constexpr Known known[] = {{"run", add_run},
-                             {"list", add_list},
-                             {"show", add_show},
-                             {"check", add_check},
-                             {"new", add_new},
-                             {"diagnose", add_diagnose},
-                             {"explain", add_explain},
-                             {"causes", add_causes},
-                             {"shell", add_shell},
-                             {"schema", add_schema},
-                             {"doctor", add_doctor},
-                             {"completion", add_completion}};
+  constexpr Known known[] = {{"run", add_run},         {"list", add_list},     {"show", add_show},
+                             {"check", add_check},     {"new", add_new},       {"diagnose", add_diagnose},
+                             {"explain", add_explain}, {"causes", add_causes}, {"shell", add_shell},
+                             {"schema", add_schema},   {"doctor", add_doctor}, {"completion", add_completion}};
   const std::string_view wanted = argc > 1 ? argv[1] : "";
   const bool one = wanted != "completion" &&
                    std::any_of(std::begin(known), std::end(known), [&](const Known& k) { return k.name == wanted; });

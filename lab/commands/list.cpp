@@ -46,8 +46,8 @@ std::string summary_of(const Entry& entry) {
 std::string home_of(const std::vector<Entry>& entries) {
   std::map<std::string, int> count;
   for (const auto& entry : entries) ++count[entry.path.parent_path().string()];
-  const auto most = std::max_element(count.begin(), count.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(count.begin(), count.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == count.end() ? "" : most->first;
 }
 

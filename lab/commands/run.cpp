@@ -68,21 +68,21 @@ void fly(const RunArguments& arguments, std::vector<scenario::Scenario> scenario
     progress.clear();
     teller.tell(report);
   };
-  const run::Batch batch{
-      .scenarios = &series.flights(),
-      .repeat = repeat,
-      .jobs = arguments.jobs ? arguments.jobs : cpus(),
-      .done =
-          [&](std::size_t index, report::Report&& report) {
-            const bool pass = series.take(index / repeat, std::move(report));
-            series.hand_on(false, tell);
-            return pass || !arguments.until_fail;
-          },
-      .progress =
-          [&, needy = true](std::size_t done, std::size_t running, std::size_t total) mutable {
-            progress.show(done, running);
-            if (needy && done + running == total) sandbox::keep_lasting_capabilities(), needy = false;
-          }};
+  const run::Batch batch{.scenarios = &series.flights(),
+                         .repeat = repeat,
+                         .jobs = arguments.jobs ? arguments.jobs : cpus(),
+                         .done =
+                             [&](std::size_t index, report::Report&& report) {
+                               const bool pass = series.take(index / repeat, std::move(report));
+                               series.hand_on(false, tell);
+                               return pass || !arguments.until_fail;
+                             },
+                         .progress =
+                             [&, needy = true](std::size_t done, std::size_t running, std::size_t total) mutable {
+                               progress.show(done, running);
+                               if (needy && done + running == total)
+                                 sandbox::keep_lasting_capabilities(), needy = false;
+                             }};
   const run::Options options{.rootless = arguments.machine.rootless,
                              .without = arguments.machine.without,
                              .keep_frames = !arguments.telling.pcap.empty(),

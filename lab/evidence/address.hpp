@@ -11,9 +11,9 @@
 namespace lab::evidence {
 
 struct Address {
-  std::uint8_t family = 0;               // 4, 6, or 0: not known
-  std::array<std::uint8_t, 16> ip{};     // network order; IPv4 in the first four
-  std::uint16_t port = 0;                // host order
+  std::uint8_t family = 0;            // 4, 6, or 0: not known
+  std::array<std::uint8_t, 16> ip{};  // network order; IPv4 in the first four
+  std::uint16_t port = 0;             // host order
 
   bool known() const { return family != 0; }
   auto operator<=>(const Address&) const = default;

@@ -41,7 +41,9 @@ const std::vector<const void*>& defaults_of() {
 // A What that holds a default-made alternative number `index`; index must be below variant_size.
 inline What make_what(std::size_t index) {
   What what;
-  [&]<std::size_t... I>(std::index_sequence<I...>) { ((I == index ? static_cast<void>(what.emplace<I>()) : void()), ...); }
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    ((I == index ? static_cast<void>(what.emplace<I>()) : void()), ...);
+  }
   (std::make_index_sequence<std::variant_size_v<What>>{});
   return what;
 }

@@ -18,8 +18,8 @@ class BadFile : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-std::string to_json_line(const Event& event);        // {"t_ns":…,"source":"wire","kind":"segment",…}, no newline
-Event from_json_line(const std::string& line);       // throws BadFile
+std::string to_json_line(const Event& event);   // {"t_ns":…,"source":"wire","kind":"segment",…}, no newline
+Event from_json_line(const std::string& line);  // throws BadFile
 
 void write_file(std::ostream& out, const Timeline& timeline);
 // Streams: `provenance` is called once, then `event` for each in file order. Throws BadFile.

@@ -28,14 +28,15 @@ class Cast {
   // Takes every child that has changed state: actors and the orphans they left.
   void reap();
 
-  bool ended(scenario::Role role) const;   // every instance of every actor of the role; true where there are none
+  bool ended(scenario::Role role) const;  // every instance of every actor of the role; true where there are none
   bool all_ended() const;
   // Processes that outlived their parents: a server that became a daemon.
   bool left_orphans() const;
-  bool ready(scenario::Role role) const;   // listeners of steps are open
+  bool ready(scenario::Role role) const;  // listeners of steps are open
   // Programs whose listener has to be seen before the next role starts.
   std::vector<const scenario::Actor*> listeners_awaited(scenario::Role role) const;
-  // To the main process of each instance, as an operator's kill would. Throws KernelError, LabError for an unknown name.
+  // To the main process of each instance, as an operator's kill would. Throws KernelError, LabError for an unknown
+  // name.
   void signal(const std::string& actor, int signal);
   // By the freezer where the actor has a group with one, else by SIGSTOP and SIGCONT to its main processes.
   void freeze(const std::string& actor, bool frozen);
@@ -62,7 +63,7 @@ class Cast {
   Teller& teller_;
   Watchers& watchers_;
   std::vector<std::unique_ptr<Member>> members_;
-  std::unique_ptr<evidence::CallTracer> tracer_;   // null: BPF watches, or nobody
+  std::unique_ptr<evidence::CallTracer> tracer_;  // null: BPF watches, or nobody
   bool stopping_ = false;
 };
 

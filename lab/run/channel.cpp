@@ -14,9 +14,10 @@ namespace lab::run {
 
 namespace {
 
-constexpr char kEvidence = 'E', kOperator = 'O', kSeccomp = 'S', kFailure = 'F', kReady = 'R', kTimes = 'T', kRule = 'H';
-constexpr std::size_t kHeader = 5;              // length of the payload in four bytes, kind in one
-constexpr std::size_t kFlushAt = 256 * 1024;    // bytes; keeps init's memory flat under long runs
+constexpr char kEvidence = 'E', kOperator = 'O', kSeccomp = 'S', kFailure = 'F', kReady = 'R', kTimes = 'T',
+               kRule = 'H';
+constexpr std::size_t kHeader = 5;            // length of the payload in four bytes, kind in one
+constexpr std::size_t kFlushAt = 256 * 1024;  // bytes; keeps init's memory flat under long runs
 
 }  // namespace
 
@@ -88,16 +89,19 @@ void Listener::message(char kind, std::string_view payload) {
   std::istringstream words{std::string(payload)};
   switch (kind) {
     case kEvidence:
-      evidence::take_records(payload, {.event = [&](evidence::Event&& e) { gathered_.timeline.events.push_back(std::move(e)); },
-                                       .collector = [&](evidence::Collector&& c) {
-                                         gathered_.timeline.provenance.collectors.push_back(std::move(c));
-                                       }});
+      evidence::take_records(
+          payload,
+          {.event = [&](evidence::Event&& e) { gathered_.timeline.events.push_back(std::move(e)); },
+           .collector =
+               [&](evidence::Collector&& c) { gathered_.timeline.provenance.collectors.push_back(std::move(c)); }});
       break;
     case kOperator:
-      evidence::take_records(payload, {.event = [&](evidence::Event&& e) {
-                                         gathered_.operator_steps.push_back(std::get<evidence::StepDone>(std::move(e.what)));
-                                       },
-                                       .collector = {}});
+      evidence::take_records(payload,
+                             {.event =
+                                  [&](evidence::Event&& e) {
+                                    gathered_.operator_steps.push_back(std::get<evidence::StepDone>(std::move(e.what)));
+                                  },
+                              .collector = {}});
       break;
     case kSeccomp: {
       FaultCount count{.kind = "seccomp"};
@@ -109,7 +113,7 @@ void Listener::message(char kind, std::string_view payload) {
     case kFailure: {
       int failure = 0;
       words >> failure >> std::ws;
-      if (gathered_.failure != Failure::none) break;   // the first is the cause of those behind it
+      if (gathered_.failure != Failure::none) break;  // the first is the cause of those behind it
       gathered_.failure = static_cast<Failure>(failure);
       std::getline(words, gathered_.reason, '\0');
       break;
@@ -130,7 +134,8 @@ void Listener::message(char kind, std::string_view payload) {
       words >> gathered_.started_ns >> gathered_.acting_ns >> gathered_.ended_ns >> gathered_.deadline;
       whole_ = true;
       break;
-    default: throw sys::LabError(fmt::format("the sandbox sent a message of unknown kind {}", static_cast<int>(kind)));
+    default:
+      throw sys::LabError(fmt::format("the sandbox sent a message of unknown kind {}", static_cast<int>(kind)));
   }
 }
 

@@ -20,11 +20,11 @@ class Teller : public evidence::Sink {
   // `see` is shown every event before it is sent.
   void show(std::function<void(const evidence::Event&)> see) { see_ = std::move(see); }
   void account(const evidence::Collector& collector);
-  void operator_step(const evidence::StepDone& step);   // for the report, never evidence
+  void operator_step(const evidence::StepDone& step);  // for the report, never evidence
   void seccomp(const FaultCount& count);
-  void rule(const report::RuleLine& rule);              // for the report, like the two above
+  void rule(const report::RuleLine& rule);  // for the report, like the two above
   void failure(Failure kind, const std::string& reason);
-  void ready();   // set-up is finished
+  void ready();  // set-up is finished
   void times(std::int64_t started_ns, std::int64_t acting_ns, std::int64_t ended_ns, bool deadline);
   void flush();
   std::uint64_t events() const { return events_; }
@@ -33,7 +33,7 @@ class Teller : public evidence::Sink {
   void frame(char kind, std::string_view payload);
   sys::Descriptor pipe_;
   std::function<void(const evidence::Event&)> see_;
-  std::string evidence_;        // records not framed yet
+  std::string evidence_;  // records not framed yet
   std::string buffer_;
   std::uint64_t events_ = 0;
 };
@@ -41,10 +41,9 @@ class Teller : public evidence::Sink {
 // lab's end: takes whatever bytes came, fills a Gathered.
 class Listener {
  public:
-  Listener(Gathered& gathered, std::function<void()> ready)
-      : gathered_(gathered), ready_(std::move(ready)) {}
+  Listener(Gathered& gathered, std::function<void()> ready) : gathered_(gathered), ready_(std::move(ready)) {}
   void take(std::string_view bytes);
-  bool whole() const { return whole_; }   // the last message has come: init finished by itself
+  bool whole() const { return whole_; }  // the last message has come: init finished by itself
 
  private:
   void message(char kind, std::string_view payload);

@@ -15,8 +15,8 @@ namespace {
 void describe_network(const Scenario& scenario, std::string& out) {
   const auto& network = scenario.network;
   const bool routed = network.topology == scenario::Topology::routed;
-  out += fmt::format("sandbox: user, net, pid, mount, ipc and uts namespaces; {}, {}\n", scenario::name_of(network.family),
-                     routed ? "client, router and server namespaces" : "loopback");
+  out += fmt::format("sandbox: user, net, pid, mount, ipc and uts namespaces; {}, {}\n",
+                     scenario::name_of(network.family), routed ? "client, router and server namespaces" : "loopback");
   if (network.mtu) out += fmt::format("  mtu {}, offloads off\n", *network.mtu);
   for (const auto& [key, value] : network.sysctl) out += fmt::format("  sysctl {} = {}\n", key, value);
 }
@@ -51,7 +51,8 @@ void describe_actor(const Actor& actor, std::string& out) {
     out += fmt::format(", {} times", *actor.repeat);
   out += '\n';
   for (const auto& option : actor.options)
-    out += fmt::format("  option {} {}\n", option.name, option.text.empty() ? std::to_string(option.number) : option.text);
+    out +=
+        fmt::format("  option {} {}\n", option.name, option.text.empty() ? std::to_string(option.number) : option.text);
   describe_limits(actor, out);
   if (actor.seccomp)
     for (const auto& rule : actor.seccomp->rules) out += fmt::format("  seccomp {}\n", rule.source);
@@ -62,7 +63,8 @@ void describe_actor(const Actor& actor, std::string& out) {
 void describe_rules(const Scenario& scenario, std::string& out) {
   if (!scenario.firewall.ruleset.empty())
     out += fmt::format("whole ruleset {}:\n{}\n", scenario.firewall.ruleset_file, scenario.firewall.ruleset);
-  if (!scenario.firewall.rules.empty()) out += "rules:\n" + firewall::to_nft(scenario.firewall.rules, flow_of(scenario));
+  if (!scenario.firewall.rules.empty())
+    out += "rules:\n" + firewall::to_nft(scenario.firewall.rules, flow_of(scenario));
 }
 
 }  // namespace
@@ -72,7 +74,8 @@ std::string describe(const Scenario& scenario) {
   describe_network(scenario, out);
   describe_rules(scenario, out);
   for (const auto& actor : scenario.actors) describe_actor(actor, out);
-  out += fmt::format("deadline {} ms, grace {} ms\n", scenario.timeout.count() / 1'000'000, scenario.grace.count() / 1'000'000);
+  out += fmt::format("deadline {} ms, grace {} ms\n", scenario.timeout.count() / 1'000'000,
+                     scenario.grace.count() / 1'000'000);
   return out;
 }
 

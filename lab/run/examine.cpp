@@ -11,7 +11,8 @@ std::vector<Problem> examine(const scenario::Scenario& scenario) {
   for (const auto& refusal : firewall::refuse(scenario.firewall.rules))
     problems.push_back({refusal.place, refusal.message, refusal.hint});
   for (const auto& [name, set] : scenario.firewall.library)
-    for (const auto& refusal : firewall::refuse(set.rules)) problems.push_back({refusal.place, refusal.message, refusal.hint});
+    for (const auto& refusal : firewall::refuse(set.rules))
+      problems.push_back({refusal.place, refusal.message, refusal.hint});
   for (const auto& [key, value] : scenario.network.sysctl)
     if (const auto why = sandbox::why_not_settable(key); !why.empty())
       problems.push_back({{.file = scenario.path}, fmt::format("[network] sysctl {}: {}", key, why), ""});

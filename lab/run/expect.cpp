@@ -52,9 +52,8 @@ class Tally {
 ExpectationLine line(std::string key, const Expectation& wanted, const Tally& seen) {
   ExpectationLine out{.key = std::move(key), .expected = wanted.source, .actual = seen.text()};
   if (!wanted.counts.empty())
-    out.held = std::all_of(wanted.counts.begin(), wanted.counts.end(), [&](auto& c) {
-      return holds(c.second, static_cast<std::int64_t>(seen.of(c.first)));
-    });
+    out.held = std::all_of(wanted.counts.begin(), wanted.counts.end(),
+                           [&](auto& c) { return holds(c.second, static_cast<std::int64_t>(seen.of(c.first))); });
   else
     out.held = !seen.empty() && seen.all(wanted.outcomes);
   return out;
@@ -70,7 +69,7 @@ std::pair<std::string, std::uint32_t> split_key(const std::string& key) {
 // A step that is repeated, or run by many instances, has one outcome for each.
 Tally outcomes_of_step(const std::string& actor, const std::string& key, const std::vector<evidence::StepDone>& steps) {
   const auto [verb, wanted] = split_key(key);
-  std::vector<std::uint32_t> indices;   // of this verb's steps, in the actor's order
+  std::vector<std::uint32_t> indices;  // of this verb's steps, in the actor's order
   for (const auto& step : steps)
     if (step.actor == actor && step.verb == verb) indices.push_back(step.index);
   std::sort(indices.begin(), indices.end());
@@ -109,7 +108,8 @@ std::int64_t hits_of(const std::string& name, const Gathered& gathered) {
     if (rule.name == name) hits += static_cast<std::int64_t>(rule.packets);
   if (hits) return hits;
   for (const auto& event : gathered.timeline.events)
-    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->name == name)
+    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what);
+        rule && rule->when == "end" && rule->name == name)
       hits += static_cast<std::int64_t>(rule->packets);
   return hits;
 }
@@ -153,12 +153,18 @@ bool accepts(const std::string& accepted, const std::string& outcome) {
 bool holds(const Comparison& comparison, std::int64_t value) {
   const auto wanted = static_cast<std::int64_t>(comparison.value);
   switch (comparison.op) {
-    case Comparison::Op::equal: return value == wanted;
-    case Comparison::Op::not_equal: return value != wanted;
-    case Comparison::Op::less: return value < wanted;
-    case Comparison::Op::at_most: return value <= wanted;
-    case Comparison::Op::more: return value > wanted;
-    case Comparison::Op::at_least: return value >= wanted;
+    case Comparison::Op::equal:
+      return value == wanted;
+    case Comparison::Op::not_equal:
+      return value != wanted;
+    case Comparison::Op::less:
+      return value < wanted;
+    case Comparison::Op::at_most:
+      return value <= wanted;
+    case Comparison::Op::more:
+      return value > wanted;
+    case Comparison::Op::at_least:
+      return value >= wanted;
   }
   return false;
 }
@@ -177,7 +183,8 @@ std::vector<ExpectationLine> compare(const scenario::Scenario& scenario, const G
       lines.push_back(line(actor + "." + one.key, one,
                            one.key == "exit" ? endings_of(actor, gathered) : outcomes_of_step(actor, one.key, steps)));
   for (const auto& one : expect.wire) lines.push_back(line("wire." + one.key, one, closes_of(judgement)));
-  for (const auto& one : expect.rules) lines.push_back(number_line("rules." + one.key, one, hits_of(one.key, gathered)));
+  for (const auto& one : expect.rules)
+    lines.push_back(number_line("rules." + one.key, one, hits_of(one.key, gathered)));
   for (const auto& one : expect.counters)
     lines.push_back(number_line("counters." + one.key, one, counter_of(one.key, gathered)));
   return lines;

@@ -15,10 +15,10 @@ namespace {
 
 // What the processes of one actor met.
 struct Met {
-  std::map<int, std::uint64_t> errors;    // errno of a failed step or call, how often
-  std::map<int, std::uint64_t> signals;   // that ended one of its processes
-  std::map<std::string, std::uint64_t> hits;   // limits the kernel itself reported ("cgroup.memory")
-  bool calls_seen = false;                // its failed calls could be seen at all
+  std::map<int, std::uint64_t> errors;        // errno of a failed step or call, how often
+  std::map<int, std::uint64_t> signals;       // that ended one of its processes
+  std::map<std::string, std::uint64_t> hits;  // limits the kernel itself reported ("cgroup.memory")
+  bool calls_seen = false;                    // its failed calls could be seen at all
 };
 
 bool has_source(const Gathered& gathered, const std::string& name) {
@@ -79,7 +79,8 @@ void add_limits(const scenario::Actor& actor, const Met& met, std::vector<FaultL
   for (const auto& mark : limit_marks()) {
     if (!mark.set(actor.limits)) continue;
     const auto hit = met.hits.find(mark.name);
-    const auto count = sum(met.errors, mark.errors) + sum(met.signals, mark.signals) + (hit == met.hits.end() ? 0 : hit->second);
+    const auto count =
+        sum(met.errors, mark.errors) + sum(met.signals, mark.signals) + (hit == met.hits.end() ? 0 : hit->second);
     lines.push_back({.name = actor.name + ".limits." + mark.name,
                      .kind = "limit",
                      .fired = count > 0,
@@ -106,11 +107,13 @@ std::uint64_t hits_of(const std::string& name, const Gathered& gathered) {
     if (rule.name == name) hits += rule.packets;
   if (hits) return hits;
   for (const auto& event : gathered.timeline.events) {
-    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->name == name)
+    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what);
+        rule && rule->when == "end" && rule->name == name)
       hits += rule->packets;
-    if (const auto* hit = std::get_if<evidence::TraceHit>(&event.what); hit && hit->name == name && hit->type == "rule") ++traced;
+    if (const auto* hit = std::get_if<evidence::TraceHit>(&event.what); hit && hit->name == name && hit->type == "rule")
+      ++traced;
   }
-  return std::max(hits, traced);   // a rule that was deleted meanwhile has only its traces
+  return std::max(hits, traced);  // a rule that was deleted meanwhile has only its traces
 }
 
 void add_rules(const std::vector<scenario::Rule>& rules, const Gathered& gathered, std::vector<FaultLine>& lines) {
@@ -159,14 +162,19 @@ std::vector<FaultLine> faults_of(const scenario::Scenario& scenario, const Gathe
     if (actor.role == scenario::Role::op) add_operator(actor, scenario.firewall, gathered, lines);
   }
   for (const auto& rule : gathered.seccomp)
-    lines.push_back({.name = rule.name, .kind = rule.kind, .fired = rule.count > 0, .count = rule.count, .unobserved = rule.unobserved});
+    lines.push_back({.name = rule.name,
+                     .kind = rule.kind,
+                     .fired = rule.count > 0,
+                     .count = rule.count,
+                     .unobserved = rule.unobserved});
   add_named(scenario, gathered, lines);
   return lines;
 }
 
 bool missing(const FaultLine& fault, const scenario::Expect& expect) {
   if (fault.fired || fault.unobserved) return false;
-  return std::none_of(expect.rules.begin(), expect.rules.end(), [&](const auto& rule) { return rule.key == fault.name; });
+  return std::none_of(expect.rules.begin(), expect.rules.end(),
+                      [&](const auto& rule) { return rule.key == fault.name; });
 }
 
 }  // namespace lab::run

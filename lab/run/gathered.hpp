@@ -13,7 +13,7 @@ namespace lab::run {
 
 // How often a part of the scenario acted, by its index there; what no running source could see is `unobserved`.
 struct FaultCount {
-  std::string kind;     // "rule", "limit", "seccomp", "operator", "cgroup"
+  std::string kind;  // "rule", "limit", "seccomp", "operator", "cgroup"
   std::string name;
   std::uint64_t count = 0;
   bool unobserved = false;
@@ -21,20 +21,20 @@ struct FaultCount {
 
 enum class Failure {
   none,
-  lab,           // the lab itself: 125
-  unavailable,   // this machine lacks something: 77
-  invalid,       // the scenario can't be run as written (a program that does not exist, a rule the kernel refuses): 2
+  lab,          // the lab itself: 125
+  unavailable,  // this machine lacks something: 77
+  invalid,      // the scenario can't be run as written (a program that does not exist, a rule the kernel refuses): 2
 };
 
 struct Gathered {
-  evidence::Timeline timeline;                       // without the operator's steps
+  evidence::Timeline timeline;  // without the operator's steps
   std::vector<evidence::StepDone> operator_steps;
-  std::vector<FaultCount> seccomp;                   // from the notifier, in rule order of each actor
-  std::vector<report::RuleLine> rules;               // typed rules with their counters at the end, whatever collectors ran
+  std::vector<FaultCount> seccomp;      // from the notifier, in rule order of each actor
+  std::vector<report::RuleLine> rules;  // typed rules with their counters at the end, whatever collectors ran
   Failure failure = Failure::none;
-  std::string reason;                                // of the failure
-  bool deadline = false;                             // the run's own deadline passed
-  std::int64_t started_ns = 0, acting_ns = 0, ended_ns = 0;   // init began; first actor started; evidence complete
+  std::string reason;                                        // of the failure
+  bool deadline = false;                                     // the run's own deadline passed
+  std::int64_t started_ns = 0, acting_ns = 0, ended_ns = 0;  // init began; first actor started; evidence complete
 };
 
 }  // namespace lab::run

@@ -11,12 +11,12 @@
 
 namespace lab::run {
 
-using Groups = std::map<std::string, sandbox::Cgroup>;        // by the actor's name
+using Groups = std::map<std::string, sandbox::Cgroup>;  // by the actor's name
 using GroupDoors = std::map<std::string, sandbox::CgroupDoors>;
 
-// For every actor with `cgroup` limits, and for every one that an operator freezes where this machine has a freezer for us
-// (else it is stopped by signals). Throws Unavailable where limits can't be set: one that is not set must not look like
-// one that never bit.
+// For every actor with `cgroup` limits, and for every one that an operator freezes where this machine has a freezer for
+// us (else it is stopped by signals). Throws Unavailable where limits can't be set: one that is not set must not look
+// like one that never bit.
 Groups make_groups(const scenario::Scenario& scenario, const Options& options);
 GroupDoors doors_of(const Groups& groups);
 

@@ -16,10 +16,10 @@ struct Setup {
   const scenario::Scenario* scenario = nullptr;
   const Options* options = nullptr;
   sandbox::Plan plan;
-  std::string folder;                   // the scenario file's, absolute: where programs are run
-  sys::Descriptor records;              // write end of the evidence pipe
-  sys::Descriptor go;                   // read end: lab's kernel collector is watching; invalid when there is none
-  bool trace_calls = false;             // by ptrace: no BPF is watching the outside programs
+  std::string folder;        // the scenario file's, absolute: where programs are run
+  sys::Descriptor records;   // write end of the evidence pipe
+  sys::Descriptor go;        // read end: lab's kernel collector is watching; invalid when there is none
+  bool trace_calls = false;  // by ptrace: no BPF is watching the outside programs
   GroupDoors cgroups;
 };
 

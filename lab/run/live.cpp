@@ -27,13 +27,14 @@ void LiveWire::see(const evidence::Event& event) {
   if (has('S') && !has('A')) {
     client_ = segment->source;
     server_ = segment->target;
-    live_ = actors::LiveConnection{.client = endpoint(client_), .server = endpoint(server_), .client_next = next_of(*segment)};
+    live_ = actors::LiveConnection{
+        .client = endpoint(client_), .server = endpoint(server_), .client_next = next_of(*segment)};
     return;
   }
   if (!live_) return;
   if (segment->source == client_ && segment->target == server_) {
     live_->client_next = next_of(*segment);
-    if (has('A')) live_->server_next = segment->ack;   // it may have seen more than this watcher did
+    if (has('A')) live_->server_next = segment->ack;  // it may have seen more than this watcher did
   } else if (segment->source == server_ && segment->target == client_) {
     live_->server_next = next_of(*segment);
   }

@@ -12,8 +12,8 @@ class Cast;
 
 class Acts : public actors::OperatorActs {
  public:
-  Acts(const scenario::Scenario& scenario, const std::vector<sandbox::Netns>& namespaces, Rulesets& rules, Watchers& watchers,
-       LiveWire& live, evidence::Sink& sink)
+  Acts(const scenario::Scenario& scenario, const std::vector<sandbox::Netns>& namespaces, Rulesets& rules,
+       Watchers& watchers, LiveWire& live, evidence::Sink& sink)
       : scenario_(scenario), namespaces_(namespaces), rules_(rules), watchers_(watchers), live_(live), sink_(sink) {}
   void meet(Cast& cast) { cast_ = &cast; }
 

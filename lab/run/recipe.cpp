@@ -9,7 +9,7 @@ namespace lab::run {
 using scenario::Role;
 
 scenario::Endpoint server_endpoint(const scenario::Scenario& scenario) {
-  for (const auto role : {Role::proxy, Role::server})   // clients talk to the proxy, where there is one
+  for (const auto role : {Role::proxy, Role::server})  // clients talk to the proxy, where there is one
     for (const auto& actor : scenario.actors)
       if (actor.role == role && actor.listen) return *actor.listen;
   return {.host = sandbox::ends(scenario.network.topology, scenario.network.family).server, .port = 8080};

@@ -23,8 +23,8 @@ namespace lab::run {
 
 namespace {
 
-// What the tools of a network engineer need inside (nft, ip, tcpdump, ss -K): the sandbox's own capabilities, kept across
-// exec by an ordinary user through the ambient set (man capabilities).
+// What the tools of a network engineer need inside (nft, ip, tcpdump, ss -K): the sandbox's own capabilities, kept
+// across exec by an ordinary user through the ambient set (man capabilities).
 void keep_capabilities() {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
@@ -49,7 +49,8 @@ void keep_capabilities() {
   if (words.empty()) {
     const std::string shell = user_shell && ::access(user_shell, X_OK) == 0 ? user_shell : "/bin/sh";
     words = {shell};
-    if (shell.ends_with("/bash")) words.insert(words.end(), {"--norc", "--noprofile"});   // they would set the prompt anew
+    if (shell.ends_with("/bash"))
+      words.insert(words.end(), {"--norc", "--noprofile"});  // they would set the prompt anew
     words.push_back("-i");
   }
   std::vector<char*> argv;
@@ -66,7 +67,7 @@ pid_t start(const std::string& name, const std::vector<std::string>& command) {
   if (child == 0) {
     ::setpgid(0, 0);
     if (::isatty(0)) {
-      ::signal(SIGTTOU, SIG_IGN);   // tcsetpgrp from the background stops whoever does not ignore it
+      ::signal(SIGTTOU, SIG_IGN);  // tcsetpgrp from the background stops whoever does not ignore it
       ::tcsetpgrp(0, ::getpid());
       ::signal(SIGTTOU, SIG_DFL);
     }
@@ -107,7 +108,7 @@ int shell(const scenario::Scenario& scenario, const std::vector<std::string>& co
   const auto foreground = ::isatty(0) ? ::tcgetpgrp(0) : -1;
   auto box = sandbox::Sandbox::make(setup.plan, [&] { return serve(setup, command); });
   const int status = box.wait();
-  if (foreground > 0) {   // the terminal comes back to the caller, however the shell went
+  if (foreground > 0) {  // the terminal comes back to the caller, however the shell went
     ::signal(SIGTTOU, SIG_IGN);
     ::tcsetpgrp(0, foreground);
     ::signal(SIGTTOU, SIG_DFL);

@@ -63,15 +63,16 @@ void Stage::milestone(const char* what) { teller_.put({.t_ns = sys::now_ns(), .w
 bool Stage::listening(const std::vector<const scenario::Actor*>& servers) {
   Listeners listeners;
   watchers_.listeners(listeners);
-  return std::all_of(servers.begin(), servers.end(), [&](const auto* actor) { return listeners.serve(*actor->listen); });
+  return std::all_of(servers.begin(), servers.end(),
+                     [&](const auto* actor) { return listeners.serve(*actor->listen); });
 }
 
 void Stage::start_servers(Role role) {
   if (!cast_.start(role)) return;
   const auto awaited = cast_.listeners_awaited(role);
   const auto patience = sys::Deadline::at_ns(std::min(deadline_.at(), sys::now_ns() + scenario_.timeout.count() / 2));
-  const bool ready = wait_until([&] { return cast_.ready(role) && (listening(awaited) || gone(role)); }, patience,
-                                !awaited.empty());
+  const bool ready =
+      wait_until([&] { return cast_.ready(role) && (listening(awaited) || gone(role)); }, patience, !awaited.empty());
   if (!ready) milestone("not-listening");
 }
 
@@ -152,11 +153,13 @@ void Stage::pump(int timeout_ms, int also) {
   const int n = ::poll(waiting.data(), waiting.size(), timeout_ms);
   if (n < 0 && errno == EINTR) return;
   sys::check(n, "poll");
-  if (waiting[0].revents) ::_exit(125);   // lab is gone
+  if (waiting[0].revents) ::_exit(125);  // lab is gone
   const auto readable = [](const pollfd& p) { return p.revents != 0; };
   const auto middle = waiting.begin() + static_cast<std::ptrdiff_t>(of_watchers);
   if (std::any_of(waiting.begin() + 2, middle, readable))
-    cast_.serve([&](int fd) { return std::any_of(waiting.begin() + 2, middle, [&](auto& p) { return p.fd == fd && p.revents; }); });
+    cast_.serve([&](int fd) {
+      return std::any_of(waiting.begin() + 2, middle, [&](auto& p) { return p.fd == fd && p.revents; });
+    });
   if (std::any_of(middle, waiting.end(), readable)) watchers_.drain(teller_);
   if (waiting[1].revents) {
     signalfd_siginfo info[16];

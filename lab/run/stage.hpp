@@ -15,7 +15,8 @@ class Stage {
   // Returns whether the run's own deadline passed.
   bool perform();
 
-  // For a shell: servers and proxies only, then events until this child of init has ended. Its exit status as a shell gives it.
+  // For a shell: servers and proxies only, then events until this child of init has ended. Its exit status as a shell
+  // gives it.
   void start_servers();
   int serve_until(pid_t child);
 

@@ -30,9 +30,9 @@ class Watchers {
   std::vector<evidence::Collector> accounts() const;
 
  private:
-  std::vector<std::unique_ptr<evidence::Source>> sources_;   // all but sockets
+  std::vector<std::unique_ptr<evidence::Source>> sources_;  // all but sockets
   std::vector<std::unique_ptr<evidence::Sockets>> sockets_;
-  std::vector<std::unique_ptr<evidence::Sockets>> readiness_;   // also where "sockets" is switched off
+  std::vector<std::unique_ptr<evidence::Sockets>> readiness_;  // also where "sockets" is switched off
   std::unique_ptr<evidence::Processes> processes_;
   std::vector<evidence::Collector> off_;
 };

@@ -69,8 +69,8 @@ const Device kClient0{"client0", 2}, kRouter0{"router0", 3}, kRouter1{"router1",
 constexpr const char* kLinkLocal = "fe80::1";
 constexpr unsigned kLinkLocalPrefix = 64;
 
-// Nothing of IPv6 on the links of an IPv4 run; no automatic link-local addresses else, which would bring router solicitations and
-// multicast reports into every capture (addr_gen_mode 1: none).
+// Nothing of IPv6 on the links of an IPv4 run; no automatic link-local addresses else, which would bring router
+// solicitations and multicast reports into every capture (addr_gen_mode 1: none).
 void quieten(Family family, const std::string& device) {
   const auto ipv6 = "net/ipv6/conf/" + device;
   if (family == Family::ipv6)
@@ -178,7 +178,7 @@ void apply_sysctls(const std::vector<Netns>& spaces, const scenario::Network& ne
 std::vector<Netns> furnish(const Plan& plan) {
   check_mtu(plan.network);
   mount_own_proc_and_tmp(plan.visible);
-  unshare_net("network namespace of the run");   // from the one it was born in
+  unshare_net("network namespace of the run");  // from the one it was born in
   const bool routed = plan.network.topology == scenario::Topology::routed;
   auto spaces = routed ? route_topology(plan.network) : loopback(plan.network);
   if (plan.programs) mount_for_programs();

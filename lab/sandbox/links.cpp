@@ -151,7 +151,8 @@ void Links::await_own(const std::string& address) {
   };
   const auto deadline = sys::Deadline::after_ns(kLinkPatience_ns);
   while (!is_own())
-    if (!news_.receive(deadline, [](const nlmsghdr&) {})) throw sys::LabError(address + ": the address did not become usable");
+    if (!news_.receive(deadline, [](const nlmsghdr&) {}))
+      throw sys::LabError(address + ": the address did not become usable");
 }
 
 void Links::add_default_route(const std::string& gateway) {

@@ -37,8 +37,8 @@ class Links {
   void await_own(const std::string& address);
   // Everything beyond by way of `gateway`.
   void add_default_route(const std::string& gateway);
-  // `neighbour`, which has the address, is at the other end of `device`: the first packet needs no question (ARP, neighbour
-  // solicitation) and waits for no answer.
+  // `neighbour`, which has the address, is at the other end of `device`: the first packet needs no question (ARP,
+  // neighbour solicitation) and waits for no answer.
   void know_neighbour(const Device& device, const std::string& address, const Device& neighbour);
   // Packets to this network by way of `device` are of at most `mtu` bytes: larger ones that are forwarded are answered
   // with "fragmentation needed" or "packet too big" (a route's mtu counts before the device's:
@@ -50,7 +50,7 @@ class Links {
 
  private:
   sys::Netlink route_;
-  sys::Netlink news_;  // new IPv6 routes
+  sys::Netlink news_;        // new IPv6 routes
   sys::Descriptor control_;  // for ethtool's ioctl
 };
 

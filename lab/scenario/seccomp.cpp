@@ -60,8 +60,8 @@ struct Action {
 std::optional<SeccompAction> read_errno(Reading& reading, const Node& node) {
   const auto name = node.text.size() > 6 ? node.text.substr(6) : "";
   if (const int error = sys::errno_number(name)) return SeccompAction{FilterAction::fail, error};
-  reading.mistake(node.place_in(std::min<std::size_t>(6, node.text.size())), reading.path + ": unknown errno '" + name + "'",
-                  did_you_mean(name, views(errno_names())));
+  reading.mistake(node.place_in(std::min<std::size_t>(6, node.text.size())),
+                  reading.path + ": unknown errno '" + name + "'", did_you_mean(name, views(errno_names())));
   return {};
 }
 

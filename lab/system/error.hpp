@@ -17,8 +17,7 @@ namespace lab::sys {
 // A system call of the lab's own failed. code() is the errno, what() "OBJECT: the kernel's text".
 class KernelError : public std::system_error {
  public:
-  KernelError(int error, const std::string& object)
-      : std::system_error(error, std::generic_category(), object) {}
+  KernelError(int error, const std::string& object) : std::system_error(error, std::generic_category(), object) {}
   // The name, for messages and exit statuses: "EPERM".
   std::string name() const;
 };

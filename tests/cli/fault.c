@@ -1,5 +1,6 @@
-// Preloaded into lab by a test: the n-th system call that the program makes through the C library fails. The count is in
-// a file that all of lab's processes share, and what failed is written there. Programs that lab starts are left alone.
+// Preloaded into lab by a test: the n-th system call that the program makes through the C library fails. The count is
+// in a file that all of lab's processes share, and what failed is written there. Programs that lab starts are left
+// alone.
 //
 // LAB_FAULT names the file: struct fault below, the test fills `at` (0: count only) and `error`.
 #define _GNU_SOURCE
@@ -51,10 +52,10 @@ static int fails(const char* call) {
 }
 
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define WRAP(result, name, parameters, arguments)  \
-  result name parameters {                         \
-    static __typeof__(&name) next;                 \
-    if (!next) next = NEXT(name);                  \
+#define WRAP(result, name, parameters, arguments)      \
+  result name parameters {                             \
+    static __typeof__(&name) next;                     \
+    if (!next) next = NEXT(name);                      \
     return fails(#name) ? (result)-1 : next arguments; \
   }
 
@@ -62,7 +63,8 @@ WRAP(ssize_t, read, (int f, void* b, size_t n), (f, b, n))
 WRAP(ssize_t, pread, (int f, void* b, size_t n, off_t o), (f, b, n, o))
 WRAP(ssize_t, write, (int f, const void* b, size_t n), (f, b, n))
 WRAP(ssize_t, send, (int f, const void* b, size_t n, int g), (f, b, n, g))
-WRAP(ssize_t, sendto, (int f, const void* b, size_t n, int g, const struct sockaddr* a, socklen_t l), (f, b, n, g, a, l))
+WRAP(ssize_t, sendto, (int f, const void* b, size_t n, int g, const struct sockaddr* a, socklen_t l),
+     (f, b, n, g, a, l))
 WRAP(ssize_t, sendmsg, (int f, const struct msghdr* m, int g), (f, m, g))
 WRAP(ssize_t, recvfrom, (int f, void* b, size_t n, int g, struct sockaddr* a, socklen_t* l), (f, b, n, g, a, l))
 WRAP(ssize_t, recvmsg, (int f, struct msghdr* m, int g), (f, m, g))
@@ -114,30 +116,30 @@ int close(int f) {
   return fails("close") ? -1 : result;
 }
 
-#define OPEN(name, before, pass)                                     \
-  int name(before, int flags, ...) {                                 \
-    static int (*next)(before, int, ...);                            \
-    va_list more;                                                    \
-    va_start(more, flags);                                           \
+#define OPEN(name, before, pass)                                                    \
+  int name(before, int flags, ...) {                                                \
+    static int (*next)(before, int, ...);                                           \
+    va_list more;                                                                   \
+    va_start(more, flags);                                                          \
     const mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(more, mode_t) : 0; \
-    va_end(more);                                                    \
-    if (!next) next = (__typeof__(next))dlsym(RTLD_NEXT, #name);     \
-    return fails(#name) ? -1 : next pass;                            \
+    va_end(more);                                                                   \
+    if (!next) next = (__typeof__(next))dlsym(RTLD_NEXT, #name);                    \
+    return fails(#name) ? -1 : next pass;                                           \
   }
 #define COMMA ,
 OPEN(open, const char* path, (path, flags, mode))
 OPEN(openat, int at COMMA const char* path, (at, path, flags, mode))
 
-#define VARIADIC(result, name, first, number, pass)                  \
-  result name(first, ...) {                                          \
-    static __typeof__(&name) next;                                   \
-    long w[6];                                                       \
-    va_list more;                                                    \
-    va_start(more, number);                                          \
-    for (int i = 0; i < 6; ++i) w[i] = va_arg(more, long);           \
-    va_end(more);                                                    \
-    if (!next) next = NEXT(name);                                    \
-    return fails(#name) ? -1 : next pass;                            \
+#define VARIADIC(result, name, first, number, pass)        \
+  result name(first, ...) {                                \
+    static __typeof__(&name) next;                         \
+    long w[6];                                             \
+    va_list more;                                          \
+    va_start(more, number);                                \
+    for (int i = 0; i < 6; ++i) w[i] = va_arg(more, long); \
+    va_end(more);                                          \
+    if (!next) next = NEXT(name);                          \
+    return fails(#name) ? -1 : next pass;                  \
   }
 VARIADIC(int, fcntl, int f COMMA int c, c, (f, c, w[0]))
 VARIADIC(int, prctl, int o, o, (o, w[0], w[1], w[2], w[3]))

@@ -27,10 +27,21 @@ namespace {
 
 // What a live connection can die of when it is changed under it.
 constexpr const char* kSysctls[] = {
-    "ipv4/ip_forward",           "ipv4/tcp_retries2",     "ipv4/tcp_syncookies",         "ipv4/tcp_fin_timeout",
-    "ipv4/tcp_keepalive_time",   "ipv4/tcp_orphan_retries", "ipv4/tcp_abort_on_overflow", "ipv4/tcp_max_syn_backlog",
-    "ipv4/tcp_mtu_probing",      "ipv4/tcp_timestamps",   "ipv4/conf/all/rp_filter",     "ipv4/ip_no_pmtu_disc",
-    "ipv6/conf/all/forwarding",  "ipv6/conf/all/disable_ipv6", "core/somaxconn",
+    "ipv4/ip_forward",
+    "ipv4/tcp_retries2",
+    "ipv4/tcp_syncookies",
+    "ipv4/tcp_fin_timeout",
+    "ipv4/tcp_keepalive_time",
+    "ipv4/tcp_orphan_retries",
+    "ipv4/tcp_abort_on_overflow",
+    "ipv4/tcp_max_syn_backlog",
+    "ipv4/tcp_mtu_probing",
+    "ipv4/tcp_timestamps",
+    "ipv4/conf/all/rp_filter",
+    "ipv4/ip_no_pmtu_disc",
+    "ipv6/conf/all/forwarding",
+    "ipv6/conf/all/disable_ipv6",
+    "core/somaxconn",
 };
 
 std::string command_of(int pid) {
@@ -81,14 +92,20 @@ Change address_change(const nlmsghdr& message) {
   return change;
 }
 
-// The kernel's own routes (local, broadcast, multicast) follow from links and addresses and are no changes of their own.
+// The kernel's own routes (local, broadcast, multicast) follow from links and addresses and are no changes of their
+// own.
 std::string route_type(std::uint8_t type) {
   switch (type) {
-    case RTN_UNICAST: return "unicast";
-    case RTN_BLACKHOLE: return "blackhole";
-    case RTN_UNREACHABLE: return "unreachable";
-    case RTN_PROHIBIT: return "prohibit";
-    default: return "";
+    case RTN_UNICAST:
+      return "unicast";
+    case RTN_BLACKHOLE:
+      return "blackhole";
+    case RTN_UNREACHABLE:
+      return "unreachable";
+    case RTN_PROHIBIT:
+      return "prohibit";
+    default:
+      return "";
   }
 }
 
@@ -99,9 +116,14 @@ Change route_change(const nlmsghdr& message) {
   std::string target = "default", through;
   each_attribute(message, sizeof info, [&](const nlattr& attribute) {
     switch (mnl_attr_get_type(&attribute)) {
-      case RTA_DST: target = fmt::format("{}/{}", text(attribute, info.rtm_family), info.rtm_dst_len); break;
-      case RTA_OIF: through = fmt::format("dev {}", device(static_cast<int>(mnl_attr_get_u32(&attribute)))); break;
-      default: break;
+      case RTA_DST:
+        target = fmt::format("{}/{}", text(attribute, info.rtm_family), info.rtm_dst_len);
+        break;
+      case RTA_OIF:
+        through = fmt::format("dev {}", device(static_cast<int>(mnl_attr_get_u32(&attribute))));
+        break;
+      default:
+        break;
     }
   });
   return {.kind = message.nlmsg_type == RTM_NEWROUTE ? "route-added" : "route-deleted",
@@ -113,13 +135,20 @@ Change rule_change(const nlmsghdr& message) {
   const auto type = NFNL_MSG_TYPE(message.nlmsg_type);
   const auto named = [&](const char* kind) {
     const auto rule = nft::rule_of(message);
-    return Change{.kind = kind, .object = rule.comment, .detail = fmt::format("{} {} {}", rule.family, rule.table, rule.chain), .handle = rule.handle};
+    return Change{.kind = kind,
+                  .object = rule.comment,
+                  .detail = fmt::format("{} {} {}", rule.family, rule.table, rule.chain),
+                  .handle = rule.handle};
   };
   switch (type) {
-    case NFT_MSG_NEWRULE: return named("rule-added");
-    case NFT_MSG_DELRULE: return named("rule-deleted");
-    case NFT_MSG_DELTABLE: return {.kind = "table-deleted"};
-    default: return {};
+    case NFT_MSG_NEWRULE:
+      return named("rule-added");
+    case NFT_MSG_DELRULE:
+      return named("rule-deleted");
+    case NFT_MSG_DELTABLE:
+      return {.kind = "table-deleted"};
+    default:
+      return {};
   }
 }
 
@@ -132,21 +161,24 @@ std::string xfrm_address(const xfrm_address_t& address, std::uint8_t prefix, std
 Change policy_change(const nlmsghdr& message) {
   static constexpr const char* directions[] = {"in", "out", "fwd"};
   if (message.nlmsg_type != XFRM_MSG_NEWPOLICY && message.nlmsg_type != XFRM_MSG_UPDPOLICY)
-    return {.kind = message.nlmsg_type == XFRM_MSG_DELPOLICY || message.nlmsg_type == XFRM_MSG_FLUSHPOLICY ? "xfrm-policy-deleted" : ""};
+    return {.kind = message.nlmsg_type == XFRM_MSG_DELPOLICY || message.nlmsg_type == XFRM_MSG_FLUSHPOLICY
+                        ? "xfrm-policy-deleted"
+                        : ""};
   const auto& policy = fixed<xfrm_userpolicy_info>(message);
   const auto family = policy.sel.family ? policy.sel.family : std::uint16_t{AF_INET};
   return {.kind = "xfrm-policy-added",
-          .object = fmt::format("src {} dst {} dir {} action {}", xfrm_address(policy.sel.saddr, policy.sel.prefixlen_s, family),
-                                xfrm_address(policy.sel.daddr, policy.sel.prefixlen_d, family),
-                                policy.dir < 3 ? directions[policy.dir] : "", policy.action == XFRM_POLICY_BLOCK ? "block" : "allow")};
+          .object = fmt::format(
+              "src {} dst {} dir {} action {}", xfrm_address(policy.sel.saddr, policy.sel.prefixlen_s, family),
+              xfrm_address(policy.sel.daddr, policy.sel.prefixlen_d, family),
+              policy.dir < 3 ? directions[policy.dir] : "", policy.action == XFRM_POLICY_BLOCK ? "block" : "allow")};
 }
 
 class Changes : public Source {
  public:
   explicit Changes(std::string netns)
       : netns_(std::move(netns)),
-        route_(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-                                 RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF}),
+        route_(NETLINK_ROUTE, {RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+                               RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF}),
         rules_(NETLINK_NETFILTER, {NFNLGRP_NFTABLES}),
         asking_(NETLINK_ROUTE) {
     try {
@@ -183,20 +215,27 @@ class Changes : public Source {
     compare_sysctls(sink);
     attached(sink);
   }
-  Collector account() const override { return {.name = "changes", .on = true, .why = why_, .events = events_, .lost = lost_}; }
+  Collector account() const override {
+    return {.name = "changes", .on = true, .why = why_, .events = events_, .lost = lost_};
+  }
 
  private:
   void routing(const nlmsghdr& message, Sink& sink) {
     switch (message.nlmsg_type) {
       case RTM_NEWLINK:
-      case RTM_DELLINK: return link(message, sink);
+      case RTM_DELLINK:
+        return link(message, sink);
       case RTM_NEWADDR:
-      case RTM_DELADDR: return put(message, address_change(message), sink);
+      case RTM_DELADDR:
+        return put(message, address_change(message), sink);
       case RTM_NEWROUTE:
-      case RTM_DELROUTE: return put(message, route_change(message), sink);
+      case RTM_DELROUTE:
+        return put(message, route_change(message), sink);
       // Forwarding, rp_filter and the like: the kernel says when; the others are found at the end (net/ipv4/devinet.c).
-      case RTM_NEWNETCONF: return compare_sysctls(sink);
-      default: return;
+      case RTM_NEWNETCONF:
+        return compare_sysctls(sink);
+      default:
+        return;
     }
   }
 
@@ -236,7 +275,9 @@ class Changes : public Source {
           });
       });
       if (!xdp) return;
-      sink.put({.t_ns = sys::now_ns(), .read_time = true, .what = SystemFact{.netns = netns_, .kind = "bpf-attached", .object = name, .value = "xdp"}});
+      sink.put({.t_ns = sys::now_ns(),
+                .read_time = true,
+                .what = SystemFact{.netns = netns_, .kind = "bpf-attached", .object = name, .value = "xdp"}});
       ++events_;
     });
   }
@@ -261,7 +302,7 @@ class Changes : public Source {
   void open_sysctls() {
     for (const auto* name : kSysctls) try {
         sysctls_.emplace(dotted(name), sys::open_file(std::string("/proc/sys/net/") + name, O_RDONLY));
-      } catch (const sys::KernelError&) {   // this kernel does not have it
+      } catch (const sys::KernelError&) {  // this kernel does not have it
       }
   }
   std::map<std::string, std::string> sysctls() const {
@@ -269,7 +310,7 @@ class Changes : public Source {
     for (const auto& [name, file] : sysctls_) {
       char value[64];
       const auto length = sys::check(::pread(file.get(), value, sizeof value, 0), name);
-      values[name] = std::string(value, static_cast<std::size_t>(length > 0 ? length - 1 : 0));   // without its newline
+      values[name] = std::string(value, static_cast<std::size_t>(length > 0 ? length - 1 : 0));  // without its newline
     }
     return values;
   }

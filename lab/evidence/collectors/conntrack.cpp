@@ -30,22 +30,36 @@ struct Tuple {
 };
 
 void take_ip(const nlattr& attribute, Tuple& tuple) {
-  const auto set = [&](Address& address, int family) { address = make_address(family, mnl_attr_get_payload(&attribute), address.port); };
+  const auto set = [&](Address& address, int family) {
+    address = make_address(family, mnl_attr_get_payload(&attribute), address.port);
+  };
   switch (mnl_attr_get_type(&attribute)) {
-    case CTA_IP_V4_SRC: return set(tuple.source, 4);
-    case CTA_IP_V4_DST: return set(tuple.target, 4);
-    case CTA_IP_V6_SRC: return set(tuple.source, 6);
-    case CTA_IP_V6_DST: return set(tuple.target, 6);
-    default: return;
+    case CTA_IP_V4_SRC:
+      return set(tuple.source, 4);
+    case CTA_IP_V4_DST:
+      return set(tuple.target, 4);
+    case CTA_IP_V6_SRC:
+      return set(tuple.source, 6);
+    case CTA_IP_V6_DST:
+      return set(tuple.target, 6);
+    default:
+      return;
   }
 }
 
 void take_protocol(const nlattr& attribute, Tuple& tuple) {
   switch (mnl_attr_get_type(&attribute)) {
-    case CTA_PROTO_NUM: tuple.protocol = mnl_attr_get_u8(&attribute); return;
-    case CTA_PROTO_SRC_PORT: tuple.source.port = port(attribute); return;
-    case CTA_PROTO_DST_PORT: tuple.target.port = port(attribute); return;
-    default: return;
+    case CTA_PROTO_NUM:
+      tuple.protocol = mnl_attr_get_u8(&attribute);
+      return;
+    case CTA_PROTO_SRC_PORT:
+      tuple.source.port = port(attribute);
+      return;
+    case CTA_PROTO_DST_PORT:
+      tuple.target.port = port(attribute);
+      return;
+    default:
+      return;
   }
 }
 
@@ -53,7 +67,8 @@ Tuple tuple_of(const nlattr& nest) {
   Tuple tuple;
   each_nested(nest, [&](const nlattr& part) {
     if (mnl_attr_get_type(&part) == CTA_TUPLE_IP) each_nested(part, [&](const nlattr& ip) { take_ip(ip, tuple); });
-    if (mnl_attr_get_type(&part) == CTA_TUPLE_PROTO) each_nested(part, [&](const nlattr& proto) { take_protocol(proto, tuple); });
+    if (mnl_attr_get_type(&part) == CTA_TUPLE_PROTO)
+      each_nested(part, [&](const nlattr& proto) { take_protocol(proto, tuple); });
   });
   return tuple;
 }
@@ -85,7 +100,9 @@ class Conntrack : public Source {
     lost_ += listening_.drain([&](const nlmsghdr& message) { see(message, sink); });
   }
   void finish(Sink& sink) override { drain(sink); }
-  Collector account() const override { return {.name = "conntrack", .on = true, .why = "", .events = events_, .lost = lost_}; }
+  Collector account() const override {
+    return {.name = "conntrack", .on = true, .why = "", .events = events_, .lost = lost_};
+  }
 
  private:
   static const char* kind_of(const nlmsghdr& message) {
@@ -112,11 +129,20 @@ class Conntrack : public Source {
           flow.reply_target = tuple.target;
           break;
         }
-        case CTA_PROTOINFO: flow.state = state_of(attribute); break;
-        case CTA_STATUS: flow.status = ntohl(mnl_attr_get_u32(&attribute)); break;
-        case CTA_MARK: flow.mark = ntohl(mnl_attr_get_u32(&attribute)); break;
-        case CTA_TIMEOUT: flow.timeout_s = ntohl(mnl_attr_get_u32(&attribute)); break;
-        default: break;
+        case CTA_PROTOINFO:
+          flow.state = state_of(attribute);
+          break;
+        case CTA_STATUS:
+          flow.status = ntohl(mnl_attr_get_u32(&attribute));
+          break;
+        case CTA_MARK:
+          flow.mark = ntohl(mnl_attr_get_u32(&attribute));
+          break;
+        case CTA_TIMEOUT:
+          flow.timeout_s = ntohl(mnl_attr_get_u32(&attribute));
+          break;
+        default:
+          break;
       }
     });
     if (protocol != IPPROTO_TCP) return;

@@ -40,7 +40,8 @@ void read_pairs(std::string_view text, Values& values) {
     std::string prefix(word(names));
     word(numbers);
     if (!prefix.empty()) prefix.pop_back();
-    for (auto name = word(names); !name.empty(); name = word(names)) values[prefix + std::string(name)] = number(word(numbers));
+    for (auto name = word(names); !name.empty(); name = word(names))
+      values[prefix + std::string(name)] = number(word(numbers));
   }
 }
 
@@ -79,7 +80,7 @@ bool is_counter(const std::string& name) {
 struct File {
   sys::Descriptor descriptor;
   void (*parse)(std::string_view, Values&);
-  std::string before;   // its text at the start: taken apart when it is needed
+  std::string before;  // its text at the start: taken apart when it is needed
 };
 
 class Counters : public Source {

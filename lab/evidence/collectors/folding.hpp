@@ -1,5 +1,6 @@
-// Keeps the timeline of a bulk transfer small: long runs of plain segments, in order and with nothing to say, are folded
-// into the last of them. Everything a cause can hang on passes: flags, retransmissions, zero windows, firsts and lasts.
+// Keeps the timeline of a bulk transfer small: long runs of plain segments, in order and with nothing to say, are
+// folded into the last of them. Everything a cause can hang on passes: flags, retransmissions, zero windows, firsts and
+// lasts.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +27,7 @@ class Folding {
   struct Lane {
     bool begun = false;
     std::uint32_t next_seq = 0, last_ack = 0;
-    std::uint32_t plain = 0;              // kept so far
+    std::uint32_t plain = 0;  // kept so far
     std::optional<Segment> held;
     std::int64_t held_ns = 0;
   };

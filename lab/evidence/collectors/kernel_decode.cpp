@@ -35,8 +35,8 @@ Address end_at(int family, const Ip& ip, std::uint16_t port) {
 
 std::string text(const char* chars, std::size_t most) { return {chars, ::strnlen(chars, most)}; }
 
-// A packet socket that has no use for its copy frees the copy; the segment itself goes its way. 6.1 shows every packet of
-// every namespace to a fanout group, and calls this a drop without a reason.
+// A packet socket that has no use for its copy frees the copy; the segment itself goes its way. 6.1 shows every packet
+// of every namespace to a fanout group, and calls this a drop without a reason.
 bool is_tap(std::string_view where) { return where.starts_with("packet_rcv") || where.starts_with("tpacket_rcv"); }
 
 Event signal(const raw_signal& raw) {

@@ -49,8 +49,8 @@ enum {
 
 struct raw_look {
   __u8 kind;
-  __u8 fd;            /* which argument is a descriptor, RAW_NONE: none */
-  __u8 data, second;  /* which arguments point to memory worth copying when the call returns */
+  __u8 fd;           /* which argument is a descriptor, RAW_NONE: none */
+  __u8 data, second; /* which arguments point to memory worth copying when the call returns */
 };
 
 /* Set before loading: what the running kernel's tracepoints pass, and which calls are looked at. */
@@ -72,9 +72,9 @@ struct raw_header {
 };
 
 struct raw_sock {
-  __u64 address;           /* 0: none */
+  __u64 address; /* 0: none */
   __u16 protocol;
-  __u16 sport;             /* network order; stays when sock_common's has gone */
+  __u16 sport; /* network order; stays when sock_common's has gone */
   __u32 pad;
   __u8 common[RAW_COMMON]; /* struct sock_common */
 };
@@ -82,11 +82,11 @@ struct raw_sock {
 struct raw_packet {
   struct raw_header header;
   struct raw_sock sock;
-  __u64 packet;              /* whether there is one */
-  __u32 reason;              /* ~0: the kernel gives none */
+  __u64 packet; /* whether there is one */
+  __u32 reason; /* ~0: the kernel gives none */
   __s32 pid;
   __s32 old_state, new_state;
-  __u8 cb[48];               /* sk_buff's control block, where TCP keeps what it queued */
+  __u8 cb[48]; /* sk_buff's control block, where TCP keeps what it queued */
   __u8 headers[RAW_HEADERS];
   char where[RAW_WHERE];
 };

@@ -17,7 +17,7 @@
 namespace lab::evidence {
 namespace {
 
-constexpr std::size_t kMost = 256;   // processes looked at in one snapshot
+constexpr std::size_t kMost = 256;  // processes looked at in one snapshot
 
 std::string path(int pid, const char* file) { return "/proc/" + std::to_string(pid) + "/" + file; }
 
@@ -65,15 +65,19 @@ Stat parse_stat(const std::string& text) {
 }
 
 const char* state_name(char state, const std::string& wait) {
-  // Version 2's freezer holds a process inside get_signal (do_freezer_trap, often inlined); one that a signal stopped is
-  // there too, in state T.
+  // Version 2's freezer holds a process inside get_signal (do_freezer_trap, often inlined); one that a signal stopped
+  // is there too, in state T.
   if (state == 'S' && wait == "get_signal") return "frozen";
   if (wait.find("freez") != std::string::npos || wait.find("refrigerator") != std::string::npos) return "frozen";
   switch (state) {
-    case 'T': return "stopped";
-    case 't': return "traced";
-    case 'R': return "running";
-    default: return "sleeping";
+    case 'T':
+      return "stopped";
+    case 't':
+      return "traced";
+    case 'R':
+      return "running";
+    default:
+      return "sleeping";
   }
 }
 
@@ -91,7 +95,8 @@ std::map<std::string, std::uint64_t> parse_limits(const std::string& text) {
       if (line.starts_with(label)) {
         std::uint64_t value = 0;
         const auto at = line.find_first_not_of(' ', label.size());
-        if (at != std::string::npos && std::from_chars(line.data() + at, line.data() + line.size(), value).ec == std::errc{})
+        if (at != std::string::npos &&
+            std::from_chars(line.data() + at, line.data() + line.size(), value).ec == std::errc{})
           limits[name] = value;
       }
   return limits;
@@ -131,13 +136,17 @@ class ProcFiles : public Processes {
                                    .threads = static_cast<std::uint32_t>(stat.threads),
                                    .when = when}});
     const std::map<std::string, std::uint64_t> used = {
-        {"nofile", descriptors}, {"nproc", stat.threads}, {"as", stat.address_space}, {"cpu", stat.ticks * static_cast<std::uint64_t>(tick_ns_) / 1'000'000'000}};
+        {"nofile", descriptors},
+        {"nproc", stat.threads},
+        {"as", stat.address_space},
+        {"cpu", stat.ticks * static_cast<std::uint64_t>(tick_ns_) / 1'000'000'000}};
     for (const auto& [name, limit] : parse_limits(read(pid, "limits"))) {
       if (const auto usual = usual_.find(name); usual != usual_.end() && usual->second == limit) continue;
       const auto use = used.find(name);
-      sink.put({.t_ns = asked,
-                .read_time = true,
-                .what = LimitState{.pid = pid, .name = name, .limit = limit, .used = use == used.end() ? 0 : use->second}});
+      sink.put(
+          {.t_ns = asked,
+           .read_time = true,
+           .what = LimitState{.pid = pid, .name = name, .limit = limit, .used = use == used.end() ? 0 : use->second}});
     }
   }
 

@@ -8,7 +8,8 @@ namespace lab::evidence {
 void Rulebook::see(const nlmsghdr& message) {
   const auto type = message.nlmsg_type & 0xff;
   if (type != NFT_MSG_NEWRULE && type != NFT_MSG_DELRULE) return;
-  if (auto rule = nft::rule_of(message); rule.handle) known_.insert_or_assign({rule.family, rule.table, rule.handle}, rule);
+  if (auto rule = nft::rule_of(message); rule.handle)
+    known_.insert_or_assign({rule.family, rule.table, rule.handle}, rule);
 }
 
 void Rulebook::read(sys::Netlink& socket) {

@@ -25,7 +25,7 @@ class Rulebook {
   std::vector<RuleState> states(const std::string& netns, const std::string& when) const;
 
  private:
-  using Key = std::tuple<std::string, std::string, std::uint64_t>;             // family, table, handle
+  using Key = std::tuple<std::string, std::string, std::uint64_t>;  // family, table, handle
   using Chain = std::tuple<std::string, std::string, std::string>;
 
   std::map<Key, nft::KernelRule> known_;

@@ -14,8 +14,8 @@ namespace lab::evidence {
 namespace {
 
 // A closed socket that still has its port is found through the machine's table of bound ports, whose 65536 locks take
-// most of a millisecond: only the last look asks for those (TCPF_BOUND_INACTIVE, 6.8; their state reads CLOSE), and only
-// where some process holds sockets, without which there are none.
+// most of a millisecond: only the last look asks for those (TCPF_BOUND_INACTIVE, 6.8; their state reads CLOSE), and
+// only where some process holds sockets, without which there are none.
 constexpr std::uint32_t kEveryState = 0xffffffff, kBoundOnly = 1U << 13;
 
 class SocketDiagnostics : public Sockets {
@@ -30,7 +30,8 @@ class SocketDiagnostics : public Sockets {
   std::vector<int> descriptors() const override { return {listening_.descriptor()}; }
 
   void drain(Sink& sink) override {
-    lost_ += listening_.drain([&](const nlmsghdr& message) { put(message, "destroyed", sink, nullptr, sys::now_ns()); });
+    lost_ +=
+        listening_.drain([&](const nlmsghdr& message) { put(message, "destroyed", sink, nullptr, sys::now_ns()); });
   }
   void start(Sink&) override {
     listening_.drain([](const nlmsghdr&) {});

@@ -15,13 +15,15 @@
 namespace lab::evidence {
 namespace {
 
-constexpr std::size_t kBuffer = 1024 * 1024;   // bytes: 10,000 traced packets a second need it
-constexpr std::size_t kMost = 100'000;         // hits that are kept; the rest is counted as lost
+constexpr std::size_t kBuffer = 1024 * 1024;  // bytes: 10,000 traced packets a second need it
+constexpr std::size_t kMost = 100'000;        // hits that are kept; the rest is counted as lost
 
 class RuleTrace : public Source {
  public:
   explicit RuleTrace(std::string netns)
-      : netns_(std::move(netns)), asking_(NETLINK_NETFILTER), listening_(NETLINK_NETFILTER, {NFNLGRP_NFTRACE, NFNLGRP_NFTABLES}) {
+      : netns_(std::move(netns)),
+        asking_(NETLINK_NETFILTER),
+        listening_(NETLINK_NETFILTER, {NFNLGRP_NFTRACE, NFNLGRP_NFTABLES}) {
     listening_.receive_buffer(kBuffer);
   }
 
@@ -57,7 +59,7 @@ class RuleTrace : public Source {
   struct Kept {
     std::int64_t t_ns;
     TraceHit hit;
-    std::string base_chain;   // a jumped-to chain has no hook of its own
+    std::string base_chain;  // a jumped-to chain has no hook of its own
   };
 
   void see(const nlmsghdr& message) {
@@ -94,7 +96,8 @@ class RuleTrace : public Source {
   // A chain's end (type "rule", handle 0), a return and an accepting policy say nothing about a loss.
   void keep(TraceHit&& hit, const std::string& base_chain) {
     if (hit.table == nft::kTracingTable) return;
-    if (hit.type == "return" || (hit.type == "rule" && !hit.handle) || (hit.type == "policy" && hit.verdict != "drop")) return;
+    if (hit.type == "return" || (hit.type == "rule" && !hit.handle) || (hit.type == "policy" && hit.verdict != "drop"))
+      return;
     if (hits_.size() >= kMost) {
       ++skipped_;
       ++lost_;

@@ -54,18 +54,23 @@ bool is_icmp(std::string_view packet) {
 
 std::string verdict_name(std::uint32_t verdict) {
   static const std::map<int, const char*> names = {
-      {NF_DROP, "drop"},   {NF_ACCEPT, "accept"},      {NF_QUEUE, "queue"},  {NF_STOLEN, "stolen"},    {NFT_CONTINUE, "continue"},
-      {NFT_BREAK, "break"}, {NFT_JUMP, "jump"}, {NFT_GOTO, "goto"}, {NFT_RETURN, "return"}};
+      {NF_DROP, "drop"},     {NF_ACCEPT, "accept"},      {NF_QUEUE, "queue"},
+      {NF_STOLEN, "stolen"}, {NFT_CONTINUE, "continue"}, {NFT_BREAK, "break"},
+      {NFT_JUMP, "jump"},    {NFT_GOTO, "goto"},         {NFT_RETURN, "return"}};
   const auto name = names.find(static_cast<int>(verdict));
   return name == names.end() ? "" : name->second;
 }
 
 std::string type_name(std::uint32_t type) {
   switch (type) {
-    case NFT_TRACETYPE_RULE: return "rule";
-    case NFT_TRACETYPE_POLICY: return "policy";
-    case NFT_TRACETYPE_RETURN: return "return";
-    default: return "";
+    case NFT_TRACETYPE_RULE:
+      return "rule";
+    case NFT_TRACETYPE_POLICY:
+      return "policy";
+    case NFT_TRACETYPE_RETURN:
+      return "return";
+    default:
+      return "";
   }
 }
 
@@ -96,20 +101,37 @@ struct Fields {
 
 void take(TraceHit& hit, Fields& fields, const nlattr& attribute) {
   switch (mnl_attr_get_type(&attribute)) {
-    case NFTA_TRACE_TABLE: hit.table = text(attribute); break;
-    case NFTA_TRACE_CHAIN: hit.chain = text(attribute); break;
-    case NFTA_TRACE_RULE_HANDLE: hit.handle = long_number(attribute); break;
-    case NFTA_TRACE_ID: hit.trace_id = number(attribute); break;
-    case NFTA_TRACE_TYPE: fields.type = number(attribute); break;
-    case NFTA_TRACE_POLICY: fields.policy = number(attribute); break;
-    case NFTA_TRACE_NETWORK_HEADER: fields.network = bytes(attribute); break;
-    case NFTA_TRACE_TRANSPORT_HEADER: fields.transport = bytes(attribute); break;
+    case NFTA_TRACE_TABLE:
+      hit.table = text(attribute);
+      break;
+    case NFTA_TRACE_CHAIN:
+      hit.chain = text(attribute);
+      break;
+    case NFTA_TRACE_RULE_HANDLE:
+      hit.handle = long_number(attribute);
+      break;
+    case NFTA_TRACE_ID:
+      hit.trace_id = number(attribute);
+      break;
+    case NFTA_TRACE_TYPE:
+      fields.type = number(attribute);
+      break;
+    case NFTA_TRACE_POLICY:
+      fields.policy = number(attribute);
+      break;
+    case NFTA_TRACE_NETWORK_HEADER:
+      fields.network = bytes(attribute);
+      break;
+    case NFTA_TRACE_TRANSPORT_HEADER:
+      fields.transport = bytes(attribute);
+      break;
     case NFTA_TRACE_VERDICT:
       each_nested(attribute, [&](const nlattr& nested) {
         if (mnl_attr_get_type(&nested) == NFTA_VERDICT_CODE) fields.verdict = number(nested);
       });
       break;
-    default: break;
+    default:
+      break;
   }
 }
 

@@ -31,7 +31,7 @@ struct KernelSet {
   std::string family, table, name;
 };
 
-std::string family_name(std::uint32_t nfproto);   // "inet", "ip", …
+std::string family_name(std::uint32_t nfproto);  // "inet", "ip", …
 
 // Of a message of the kernel's about a rule (an answer, or a notification of its addition or deletion). Handle 0: none.
 KernelRule rule_of(const nlmsghdr& message);

@@ -20,7 +20,9 @@ class Changes : public testing::TestWithParam<Act> {};
 TEST_P(Changes, AreTold) {
   in_namespace([] {
     const auto& [command, kind, before] = GetParam();
-    if (before) { EXPECT_EQ(output_of(before), ""); }
+    if (before) {
+      EXPECT_EQ(output_of(before), "");
+    }
     const auto changes = evidence::make_changes("");
     Kept kept;
     changes->start(kept);
@@ -30,7 +32,8 @@ TEST_P(Changes, AreTold) {
   });
 }
 
-constexpr const char* kTable = "nft 'table inet t { chain c { type filter hook output priority 0; tcp dport 1 drop; }; }'";
+constexpr const char* kTable =
+    "nft 'table inet t { chain c { type filter hook output priority 0; tcp dport 1 drop; }; }'";
 
 INSTANTIATE_TEST_SUITE_P(
     Collector, Changes,
@@ -61,8 +64,9 @@ TEST(ChangesCollector, SaysASysctlThatMoved) {
     changes->start(kept);
     EXPECT_EQ(output_of("sysctl -q -w net.ipv4.tcp_retries2=3"), "");
     changes->finish(kept);
-    EXPECT_THAT(kept.all<Change>(), Contains(AllOf(Field("kind", &Change::kind, "sysctl"),
-                                                   Field("object", &Change::object, testing::HasSubstr("tcp_retries2")))));
+    EXPECT_THAT(kept.all<Change>(),
+                Contains(AllOf(Field("kind", &Change::kind, "sysctl"),
+                               Field("object", &Change::object, testing::HasSubstr("tcp_retries2")))));
   });
 }
 

@@ -40,8 +40,8 @@ TEST(CountersCollector, MovesAsNstatDoes) {
     for (const auto& counter : kept.all<Counter>()) seen[counter.name] = counter.change;
     EXPECT_EQ(seen["TcpExtTCPAbortOnClose"], 1);
     EXPECT_EQ(seen["TcpOutRsts"], 1);
-    for (const char* name : {"TcpActiveOpens", "TcpPassiveOpens", "TcpInSegs", "TcpOutSegs", "TcpEstabResets", "TcpOutRsts",
-                             "TcpExtTCPAbortOnClose", "IpInReceives"})
+    for (const char* name : {"TcpActiveOpens", "TcpPassiveOpens", "TcpInSegs", "TcpOutSegs", "TcpEstabResets",
+                             "TcpOutRsts", "TcpExtTCPAbortOnClose", "IpInReceives"})
       EXPECT_EQ(seen[name], witness.contains(name) ? witness.at(name) : 0) << name;
   });
 }

@@ -52,7 +52,8 @@ TEST(ConntrackCollector, ListensAndLoadsNothing) {
 
 TEST(ConntrackCollector, FollowsAFlow) {
   in_namespace([] {
-    EXPECT_EQ(output_of("nft 'table inet t { chain c { type filter hook output priority 0; ct state new counter; }; }'"), "");
+    EXPECT_EQ(
+        output_of("nft 'table inet t { chain c { type filter hook output priority 0; ct state new counter; }; }'"), "");
     const auto conntrack = evidence::make_conntrack("");
     Kept kept;
     conntrack->start(kept);

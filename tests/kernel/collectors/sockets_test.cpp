@@ -55,7 +55,8 @@ TEST_P(BothFamilies, SaysWhatSsSays) {
       kept.events.clear();
       sockets->snapshot(kept, "end");
       const auto all = kept.all<SocketState>();
-      return std::any_of(all.begin(), all.end(), [](const auto& s) { return s.state == "ESTABLISHED" && s.receive_queue == 12; });
+      return std::any_of(all.begin(), all.end(),
+                         [](const auto& s) { return s.state == "ESTABLISHED" && s.receive_queue == 12; });
     }));
     const auto witness = output_of("ss -Htan | tr -s ' '");
     for (const auto& socket : kept.all<SocketState>()) EXPECT_THAT(witness, HasSubstr(as_ss(socket)));

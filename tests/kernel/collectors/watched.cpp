@@ -42,7 +42,8 @@ std::string name_of(int fd) {
   Place own;
   check(::getsockname(fd, own.raw(), &own.size), "getsockname");
   const bool v4 = own.storage.ss_family == AF_INET;
-  const auto port = v4 ? reinterpret_cast<sockaddr_in&>(own.storage).sin_port : reinterpret_cast<sockaddr_in6&>(own.storage).sin6_port;
+  const auto port = v4 ? reinterpret_cast<sockaddr_in&>(own.storage).sin_port
+                       : reinterpret_cast<sockaddr_in6&>(own.storage).sin6_port;
   return (v4 ? "127.0.0.1:" : "[::1]:") + std::to_string(ntohs(port));
 }
 

@@ -48,8 +48,8 @@ TEST_P(Wire, SeesAConnectionFromBeginToEnd) {
 // Behind the output hook, before the input hook.
 class Hooks : public testing::TestWithParam<std::pair<const char*, bool>> {};
 INSTANTIATE_TEST_SUITE_P(Wire, Hooks,
-                         testing::Values(std::pair{"output", false}, std::pair{"postrouting", false}, std::pair{"prerouting", true},
-                                         std::pair{"input", true}));
+                         testing::Values(std::pair{"output", false}, std::pair{"postrouting", false},
+                                         std::pair{"prerouting", true}, std::pair{"input", true}));
 
 TEST_P(Hooks, DecideWhetherALostSegmentIsSeen) {
   in_namespace([] {
@@ -62,7 +62,8 @@ TEST_P(Hooks, DecideWhetherALostSegmentIsSeen) {
                         " priority 0; tcp dport 8080 counter name eaten drop; }; }'"),
               "");
     pair.send("lost");
-    ASSERT_TRUE(wait_until([] { return output_of("nft list counter inet t eaten").find("packets 0") == std::string::npos; }));
+    ASSERT_TRUE(
+        wait_until([] { return output_of("nft list counter inet t eaten").find("packets 0") == std::string::npos; }));
     wire->finish(kept);
     EXPECT_EQ(!kept.all<Segment>().empty(), seen);
   });

@@ -291,8 +291,8 @@ TEST_P(Connections, TheThirdIsTooMany) {
       hear_end(servers[i]);
       servers[i].reset();
     }
-    // One is left, and the next is the second at once. The kernel forgets the ended ones when a new connection comes, but
-    // looks once a jiffy at most (net/netfilter/nf_conncount.c, last_gc): connections follow until it has looked.
+    // One is left, and the next is the second at once. The kernel forgets the ended ones when a new connection comes,
+    // but looks once a jiffy at most (net/netfilter/nf_conncount.c, last_gc): connections follow until it has looked.
     bool forgotten = false;
     for (int attempt = 0; attempt < 2000 && !forgotten; ++attempt) {
       auto client = dial(family);

@@ -130,7 +130,7 @@ TEST_F(Groups, NothingIsLeftOfOneThatWasKilled) {
       sys::close_descriptors_except(keep);
       enter(doors);
       if (::write(ready.write.get(), "r", 1) != 1) ::_exit(1);
-      for (;;) ::pause();   // holds `gone`: its end of file is this process's end
+      for (;;) ::pause();  // holds `gone`: its end of file is this process's end
     }
     char byte;
     if (::read(ready.read.get(), &byte, 1) != 1) ::_exit(1);

@@ -44,7 +44,8 @@ int inside_routed(scenario::Family family, const std::function<int(const std::ve
 int datagram_crosses(const std::vector<Netns>& all, scenario::Family family) {
   const auto at = ends(scenario::Topology::routed, family);
   const bool v4 = family == scenario::Family::ipv4;
-  sockaddr_in6 six{.sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_flowinfo = 0, .sin6_addr = {}, .sin6_scope_id = 0};
+  sockaddr_in6 six{
+      .sin6_family = AF_INET6, .sin6_port = htons(9), .sin6_flowinfo = 0, .sin6_addr = {}, .sin6_scope_id = 0};
   sockaddr_in four{.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {}, .sin_zero = {}};
   ::inet_pton(v4 ? AF_INET : AF_INET6, at.server, v4 ? static_cast<void*>(&four.sin_addr) : &six.sin6_addr);
   const auto* address = v4 ? reinterpret_cast<const sockaddr*>(&four) : reinterpret_cast<const sockaddr*>(&six);
@@ -83,7 +84,8 @@ TEST_P(RoutedLinks, EveryHopKnowsTheNext) {
                               if (known.find("REACHABLE") == std::string::npos) return 1;
                             }
                             std::string router;
-                            inside(named(all, kRouter), [&] { router = output_of("ip neigh show; ip -6 address show scope link"); });
+                            inside(named(all, kRouter),
+                                   [&] { router = output_of("ip neigh show; ip -6 address show scope link"); });
                             if (router.find("dev router0 lladdr 02:00:00:00:00:02") == std::string::npos) return 2;
                             if (router.find("dev router1 lladdr 02:00:00:00:00:05") == std::string::npos) return 3;
                             const bool link_local = router.find("fe80::1") != std::string::npos;

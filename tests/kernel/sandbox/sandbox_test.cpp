@@ -109,7 +109,7 @@ TEST(Sandbox, DiesWithItsMaker) {
     auto box = Sandbox::make(plan, [&] {
       furnish(plan);
       if (::fork() == 0)
-        for (;;) ::pause();   // an actor that would live for ever, and holds the pipe
+        for (;;) ::pause();  // an actor that would live for ever, and holds the pipe
       if (::write(pipe.write.get(), "x", 1) != 1) return 1;
       for (;;) ::pause();
     });
@@ -160,7 +160,7 @@ TEST(Confine, TheProcessLimitCountsThisActorOnly) {
                     for (;;) ::pause();
                   if (pid < 0) break;
                 }
-                return children == 3 && errno == EAGAIN ? 0 : 10 + children;   // and itself
+                return children == 3 && errno == EAGAIN ? 0 : 10 + children;  // and itself
               });
             }),
             0);
@@ -188,7 +188,9 @@ TEST(Seccomp, TheNotifierFailsTheThirdCallOnly) {
                    .when = scenario::Range{.first = 3, .last = 3}}};
   EXPECT_EQ(inside_one([&] {
               std::uint64_t reported = 0;
-              Notifier notifier(wanted, [&](const Answered& answered) { reported += answered.error == EPERM && answered.count == 3; });
+              Notifier notifier(wanted, [&](const Answered& answered) {
+                reported += answered.error == EPERM && answered.count == 3;
+              });
               const auto filter = compile(wanted);
               const pid_t child = ::fork();
               if (child == 0) {

@@ -15,7 +15,8 @@ using lab::run::Teller;
 std::string everything(const lab::sys::Descriptor& from) {
   std::string all;
   char bytes[4096];
-  for (ssize_t n = 0; (n = ::read(from.get(), bytes, sizeof bytes)) > 0;) all.append(bytes, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(from.get(), bytes, sizeof bytes)) > 0;)
+    all.append(bytes, static_cast<std::size_t>(n));
   return all;
 }
 

@@ -15,7 +15,8 @@ using lab::scenario::Scenario;
 
 Event step(const char* actor, std::uint32_t instance, std::uint32_t index, const char* verb, const char* outcome) {
   return {.t_ns = 1,
-          .what = lab::evidence::StepDone{.actor = actor, .instance = instance, .index = index, .verb = verb, .outcome = outcome}};
+          .what = lab::evidence::StepDone{
+              .actor = actor, .instance = instance, .index = index, .verb = verb, .outcome = outcome}};
 }
 
 Expectation any_of(const char* key, std::vector<std::string> outcomes) {
@@ -65,7 +66,8 @@ TEST(Holds, EachComparison) {
 }
 
 TEST(Compare, ABareVerbIsItsFirstUse) {
-  const auto line = client_line(any_of("recv", {"eof"}), {step("client", 0, 1, "recv", "eof"), step("client", 0, 3, "recv", "timeout")});
+  const auto line = client_line(any_of("recv", {"eof"}),
+                                {step("client", 0, 1, "recv", "eof"), step("client", 0, 3, "recv", "timeout")});
   EXPECT_TRUE(line.held);
   EXPECT_EQ(line.key, "client.recv");
   EXPECT_EQ(line.actual, "eof");
@@ -78,7 +80,8 @@ TEST(Compare, TheSecondUseIsCountedByPositionNotByTime) {
 }
 
 TEST(Compare, EveryInstanceHasToAgree) {
-  const auto line = client_line(any_of("recv", {"eof"}), {step("client", 0, 1, "recv", "eof"), step("client", 1, 1, "recv", "timeout")});
+  const auto line = client_line(any_of("recv", {"eof"}),
+                                {step("client", 0, 1, "recv", "eof"), step("client", 1, 1, "recv", "timeout")});
   EXPECT_FALSE(line.held);
   EXPECT_EQ(line.actual, "1 x eof, 1 x timeout");
 }
@@ -101,7 +104,9 @@ TEST(Compare, AStepThatIsNotThereHoldsNothing) {
 
 TEST(Compare, AProgramThatTheLabStoppedIsStopped) {
   const auto exit = [](int status, int signal, bool by_lab) {
-    return Event{.t_ns = 1, .what = lab::evidence::ProcessExit{.actor = "client", .status = status, .signal = signal, .by_lab = by_lab}};
+    return Event{
+        .t_ns = 1,
+        .what = lab::evidence::ProcessExit{.actor = "client", .status = status, .signal = signal, .by_lab = by_lab}};
   };
   EXPECT_TRUE(client_line(any_of("exit", {"stopped"}), {exit(0, 9, true)}).held);
   EXPECT_TRUE(client_line(any_of("exit", {"SIGKILL"}), {exit(0, 9, false)}).held);
@@ -112,10 +117,12 @@ TEST(Compare, AProgramThatTheLabStoppedIsStopped) {
 TEST(Compare, CountersAddUpOverNamespacesUnlessOneIsNamed) {
   Scenario scenario;
   const Comparison three{.op = Comparison::Op::equal, .value = 3}, two{.op = Comparison::Op::equal, .value = 2};
-  scenario.expect.counters = {{.key = "TcpRetransSegs", .number = three}, {.key = "server.TcpRetransSegs", .number = two}};
+  scenario.expect.counters = {{.key = "TcpRetransSegs", .number = three},
+                              {.key = "server.TcpRetransSegs", .number = two}};
   Gathered gathered;
-  gathered.timeline.events = {{.what = lab::evidence::Counter{.netns = "client", .name = "TcpRetransSegs", .change = 1}},
-                              {.what = lab::evidence::Counter{.netns = "server", .name = "TcpRetransSegs", .change = 2}}};
+  gathered.timeline.events = {
+      {.what = lab::evidence::Counter{.netns = "client", .name = "TcpRetransSegs", .change = 1}},
+      {.what = lab::evidence::Counter{.netns = "server", .name = "TcpRetransSegs", .change = 2}}};
   for (const auto& line : compare(scenario, gathered, {})) EXPECT_TRUE(line.held) << line.key << " " << line.actual;
 }
 

@@ -5,7 +5,7 @@ namespace lab::scenario::test {
 namespace {
 
 struct Case {
-  const char* text;   // from line 6 on
+  const char* text;  // from line 6 on
   const char* told;
 };
 
@@ -16,10 +16,12 @@ TEST_P(Mistakes, SaysWhereWhatAndWhatWasMeant) { EXPECT_EQ(told(with(GetParam().
 constexpr Case kHead[] = {
     {"[netwrok]", "x.toml:6:2: unknown key 'netwrok'\n  hint: did you mean 'network'?\n"},
     {"[xyz]",
-     "x.toml:6:2: unknown key 'xyz'\n  hint: known keys: 'summary', 'description', 'tags', 'timeout', 'grace', 'network', "
+     "x.toml:6:2: unknown key 'xyz'\n  hint: known keys: 'summary', 'description', 'tags', 'timeout', 'grace', "
+     "'network', "
      "'firewall', 'server', 'client', 'proxy', 'operator' or 'expect'\n"},
-    {"network = 3", "x.toml:6:1: server: unknown key 'network'\n  hint: known keys: 'name', 'listen', 'backlog', "
-                    "'options', 'steps', 'run', 'env', 'ready', 'parallel', 'repeat', 'limits', 'cgroup' or 'seccomp'\n"},
+    {"network = 3",
+     "x.toml:6:1: server: unknown key 'network'\n  hint: known keys: 'name', 'listen', 'backlog', "
+     "'options', 'steps', 'run', 'env', 'ready', 'parallel', 'repeat', 'limits', 'cgroup' or 'seccomp'\n"},
     {"x = ", "x.toml:6:5: not TOML: Error while parsing key-value pair: expected value, saw '\\n'\n"},
     {"[expect.server]\nrecv#2 = \"ok\"",
      "x.toml:7:5: not TOML: Error while parsing key-value pair: expected '=', saw '#'\n"
@@ -69,7 +71,8 @@ constexpr Case kActor[] = {
      "found \"1µs\"\n"},
     {"env = { A = \"b\" }", "x.toml:6:7: server: 'env' is for programs, and this actor has steps\n"},
     {"ready = \"listenign\"",
-     "x.toml:6:9: server.ready: expected 'listening' or 'none', found \"listenign\"\n  hint: did you mean 'listening'?\n"},
+     "x.toml:6:9: server.ready: expected 'listening' or 'none', found \"listenign\"\n  hint: did you mean "
+     "'listening'?\n"},
     {"parallel = 0", "x.toml:6:12: server.parallel: expected a whole number from 1 to 10000, found the number 0\n"},
     {"parallel = 10001",
      "x.toml:6:12: server.parallel: expected a whole number from 1 to 10000, found the number 10001\n"},
@@ -87,15 +90,19 @@ constexpr Case kActor[] = {
      "x.toml:6:18: server.limits.cpu: expected a duration of whole seconds such as \"1s\", found \"1500ms\"\n"},
     {"cgroup = { cpu = 10 }",
      "x.toml:6:18: server.cgroup.cpu: expected a share of one CPU such as \"10%\", found the number 10\n"},
-    {"run = [\"x\"]", "x.toml:6:7: server: 'run' can't stand beside 'steps'\n  hint: an actor is either steps or a program\n"},
-    {"name = \"a b\"", "x.toml:6:8: server.name: expected a name of letters, digits, '_', '-' and '.', found \"a b\"\n"},
+    {"run = [\"x\"]",
+     "x.toml:6:7: server: 'run' can't stand beside 'steps'\n  hint: an actor is either steps or a program\n"},
+    {"name = \"a b\"",
+     "x.toml:6:8: server.name: expected a name of letters, digits, '_', '-' and '.', found \"a b\"\n"},
     {"name = \"client\"",
      "x.toml:6:8: server: a server can't be named 'client'\n"
-     "x.toml:6:8: server: a second actor named 'client' (the first is in line 2)\n  hint: give each a name of its own\n"},
+     "x.toml:6:8: server: a second actor named 'client' (the first is in line 2)\n  hint: give each a name of its "
+     "own\n"},
     {"name = \"wire\"", "x.toml:6:8: server: 'wire' is a section of [expect]\n  hint: choose another name\n"},
     {"[operator]\nsteps = [\"sleep 1s\"]\nlisten = \"none\"",
      "x.toml:8:1: operator: only 'server' or 'proxy' has a 'listen'\n"},
-    {"[operator]", "x.toml:6:1: operator: has neither 'steps' nor 'run'\n  hint: an actor is either steps or a program\n"},
+    {"[operator]",
+     "x.toml:6:1: operator: has neither 'steps' nor 'run'\n  hint: an actor is either steps or a program\n"},
     {"[operator]\nsteps = 3", "x.toml:7:9: operator.steps: expected a list of steps, found the number 3\n"},
     {"[operator]\nsteps = [3]", "x.toml:7:10: operator.steps: expected a step, found the number 3\n"},
     {"[operator]\nrun = \"python3 x.py\"",
@@ -112,7 +119,8 @@ INSTANTIATE_TEST_SUITE_P(Actor, Mistakes, ::testing::ValuesIn(kActor));
 
 constexpr Case kSeccomp[] = {
     {"[server.seccomp]\ndefault = \"alow\"",
-     "x.toml:7:11: server.seccomp.default: expected \"errno NAME\", 'stall', 'kill-process', 'kill-thread', 'trap', 'log' "
+     "x.toml:7:11: server.seccomp.default: expected \"errno NAME\", 'stall', 'kill-process', 'kill-thread', 'trap', "
+     "'log' "
      "or 'allow', found \"alow\"\n  hint: did you mean 'allow'?\n"},
     {"[server.seccomp]\nrule = { syscall = \"read\", action = \"log\" }",
      "x.toml:7:8: server.seccomp.rule: expected an array of tables, found a table\n"
@@ -151,12 +159,12 @@ constexpr Case kExpect[] = {
      "x.toml:7:1: expect.server.recv#3: 'server' has no 'recv#3': it has 'recv' 2 times\n"},
     {"[expect.server]\n\"accept#2\" = \"ok\"",
      "x.toml:7:1: expect.server.accept#2: 'server' has no 'accept#2': it has 'accept' once\n"},
-    {"[expect.server]\n\"recv#x\" = \"ok\"",
-     "x.toml:7:1: expect.server.recv#x: expected a number from 1 behind '#'\n"},
+    {"[expect.server]\n\"recv#x\" = \"ok\"", "x.toml:7:1: expect.server.recv#x: expected a number from 1 behind '#'\n"},
     {"[expect.server]\nrecv = \"ECONNREST\"",
      "x.toml:7:8: expect.server.recv: expected an outcome ('ok', 'eof', 'timeout', 'mismatch', 'not reached' or "
      "'stopped', \"N bytes\" or an errno's name), found \"ECONNREST\"\n  hint: did you mean 'ECONNRESET'?\n"},
-    {"[expect.server]\nrecv = []", "x.toml:7:8: expect.server.recv: expected at least one outcome, found an empty list\n"},
+    {"[expect.server]\nrecv = []",
+     "x.toml:7:8: expect.server.recv: expected at least one outcome, found an empty list\n"},
     {"[expect.server]\nrecv = { oef = 3 }",
      "x.toml:7:10: expect.server.recv: expected an outcome ('ok', 'eof', 'timeout', 'mismatch', 'not reached' or "
      "'stopped', \"N bytes\" or an errno's name), found \"oef\"\n  hint: did you mean 'eof'?\n"},
@@ -168,7 +176,8 @@ constexpr Case kExpect[] = {
     {"[expect.server]\nexit = \"KIL\"",
      "x.toml:7:8: expect.server.exit: expected an exit status from 0 to 255, a signal's name or 'stopped', found "
      "\"KIL\"\n  hint: did you mean 'KILL'?\n"},
-    {"[expect.wire]\nclose = \"none\"", "x.toml:7:1: expect.wire: unknown key 'close'\n  hint: did you mean 'closes'?\n"},
+    {"[expect.wire]\nclose = \"none\"",
+     "x.toml:7:1: expect.wire: unknown key 'close'\n  hint: did you mean 'closes'?\n"},
     {"[expect.wire]\ncloses = \"server fin\"",
      "x.toml:7:10: expect.wire.closes: expected 'none', 'client FIN', 'client RST', 'server FIN', 'server RST', 'proxy "
      "FIN', 'proxy RST', 'firewall FIN', 'firewall RST', 'injected FIN' or 'injected RST', found \"server fin\"\n"

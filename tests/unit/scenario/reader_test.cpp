@@ -36,7 +36,8 @@ TEST(Reader, AWholeScenario) {
   const auto read = parse(kWhole);
   ASSERT_TRUE(read.ok()) << to_string(read.mistakes.front());
   ASSERT_EQ(read.value.actors.size(), 2U);
-  const auto client = std::find_if(read.value.actors.begin(), read.value.actors.end(), [](auto& a) { return a.role == Role::client; });
+  const auto client =
+      std::find_if(read.value.actors.begin(), read.value.actors.end(), [](auto& a) { return a.role == Role::client; });
   ASSERT_EQ(client->steps.size(), 3U);
   EXPECT_EQ(client->steps[1].text, "hello");
   EXPECT_EQ(client->steps[2].size, 64U);
@@ -67,7 +68,8 @@ TEST(Reader, AnUnknownRuleErrnoOrCallIsAMistake) {
   EXPECT_FALSE(parse(head + "[[client.seccomp.rule]]\nsyscall = \"acept4\"\naction = \"errno EPERM\"\n").ok());
   EXPECT_FALSE(parse(head + "[[client.seccomp.rule]]\nsyscall = \"accept4\"\naction = \"errno EPREM\"\n").ok());
   EXPECT_FALSE(parse(head + "[[client.seccomp.rule]]\nsyscall = \"accept4\"\naction = \"log\"\nwhen = \"3\"\n").ok());
-  EXPECT_TRUE(parse(head + "[[client.seccomp.rule]]\nsyscall = \"accept4\"\naction = \"errno EPERM\"\nwhen = \"3+\"\n").ok());
+  EXPECT_TRUE(
+      parse(head + "[[client.seccomp.rule]]\nsyscall = \"accept4\"\naction = \"errno EPERM\"\nwhen = \"3+\"\n").ok());
 }
 
 TEST(Reader, TheFamilyOverrideTranslatesLoopback) {
@@ -76,7 +78,8 @@ TEST(Reader, TheFamilyOverrideTranslatesLoopback) {
   const auto read = parse_scenario(kWhole, "x.toml", {}, overrides);
   ASSERT_TRUE(read.ok());
   EXPECT_EQ(read.value.network.family, Family::ipv6);
-  const auto server = std::find_if(read.value.actors.begin(), read.value.actors.end(), [](auto& a) { return a.role == Role::server; });
+  const auto server =
+      std::find_if(read.value.actors.begin(), read.value.actors.end(), [](auto& a) { return a.role == Role::server; });
   ASSERT_TRUE(server->listen);
   EXPECT_EQ(server->listen->host, "::1");
 }

@@ -167,8 +167,9 @@ constexpr Wrong kWrong[] = {
     {"recv timeout=0s", "f:3:24: timeout: expected a duration such as 500ms, found '0s'\n"},
     {"accept as=", "f:3:21: as: expected a name, found ''\n"},
     {"recv-exactly", "f:3:11: 'recv-exactly' needs SIZE\n  hint: usage: recv-exactly SIZE [timeout=D]\n"},
-    {"sleep 5", "f:3:17: sleep: expected a duration such as 50ms, 1s or 2m (at most 24h), found '5'\n"
-                "  hint: write the unit: 5s\n"},
+    {"sleep 5",
+     "f:3:17: sleep: expected a duration such as 50ms, 1s or 2m (at most 24h), found '5'\n"
+     "  hint: write the unit: 5s\n"},
     {"sleep 25h", "f:3:17: sleep: expected a duration such as 50ms, 1s or 2m (at most 24h), found '25h'\n"},
     {"send", "f:3:11: 'send' needs 'text' or SIZE\n  hint: usage: send 'text' or SIZE [timeout=D]\n"},
     {"send Hello", "f:3:16: send: expected a text in quotes or a size, found 'Hello'\n  hint: send 'Hello'\n"},
@@ -179,11 +180,13 @@ constexpr Wrong kWrong[] = {
     {"expect ''", "f:3:18: expect: expected at least one byte, found ''\n"},
     {"expect hi", "f:3:18: expect: expected a text in quotes, found 'hi'\n  hint: expect 'hi'\n"},
     {"exit 256", "f:3:16: exit: expected an exit status from 0 to 255, found '256'\n"},
-    {"raise SIGTREM", "f:3:17: raise: expected a signal such as SIGTERM, found 'SIGTREM'\n"
-                      "  hint: did you mean 'SIGTERM'?\n"},
+    {"raise SIGTREM",
+     "f:3:17: raise: expected a signal such as SIGTERM, found 'SIGTREM'\n"
+     "  hint: did you mean 'SIGTERM'?\n"},
     {"wait 'a b'", "f:3:16: wait: expected a name of letters, digits, '_', '-' and '.', found 'a b'\n"},
-    {"shutdown raed", "f:3:20: shutdown: expected 'read', 'write' or 'both', found 'raed'\n"
-                      "  hint: did you mean 'read'?\n"},
+    {"shutdown raed",
+     "f:3:20: shutdown: expected 'read', 'write' or 'both', found 'raed'\n"
+     "  hint: did you mean 'read'?\n"},
     {"option keepidl 3", "f:3:18: unknown socket option 'keepidl'\n  hint: did you mean 'keepidle'?\n"},
     {"option keepcnt 128", "f:3:26: keepcnt: expected a whole number from 1 to 127, found '128'\n"},
     {"option keepcnt", "f:3:11: 'option' needs VALUE\n  hint: usage: option NAME VALUE\n"},
@@ -195,22 +198,38 @@ constexpr Wrong kWrong[] = {
     {"fork 'close;; close'", "f:3:23: expected a step, found an empty text\n"},
     {"exec", "f:3:11: 'exec' needs PROGRAM…\n  hint: usage: exec PROGRAM…\n"},
     {"exec ''", "f:3:16: exec: expected a program, found ''\n"},
-    {"connect 1.2.3:4", "f:3:19: connect: expected an address and a port such as 127.0.0.1:8080 or [::1]:8080, found "
-                        "'1.2.3:4'\n", Role::client},
-    {"connect ::1:80", "f:3:19: connect: expected an address and a port such as 127.0.0.1:8080 or [::1]:8080, found "
-                       "'::1:80'\n", Role::client},
-    {"connect 127.0.0.1:0", "f:3:19: connect: expected an address and a port such as 127.0.0.1:8080 or [::1]:8080, "
-                            "found '127.0.0.1:0'\n", Role::client},
-    {"link a-name-that-is-too-long up", "f:3:16: link: expected the name of a link of at most 15 letters, found "
-                                        "'a-name-that-is-too-long'\n", Role::op},
-    {"address add 127.0.0.1/33", "f:3:23: address: expected an address such as 127.0.0.1 or 2001:db8::/32, found "
-                                 "'127.0.0.1/33'\n", Role::op},
-    {"sysctl kernel.panic 1", "f:3:18: sysctl: expected a sysctl of net.*, such as net.ipv4.tcp_retries2, found "
-                              "'kernel.panic'\n", Role::op},
-    {"sysctl net.../x 1", "f:3:18: sysctl: expected a sysctl of net.*, such as net.ipv4.tcp_retries2, found "
-                          "'net.../x'\n", Role::op},
-    {"inject-reset sever", "f:3:24: inject-reset: expected 'client' or 'server', found 'sever'\n"
-                           "  hint: did you mean 'server'?\n", Role::op},
+    {"connect 1.2.3:4",
+     "f:3:19: connect: expected an address and a port such as 127.0.0.1:8080 or [::1]:8080, found "
+     "'1.2.3:4'\n",
+     Role::client},
+    {"connect ::1:80",
+     "f:3:19: connect: expected an address and a port such as 127.0.0.1:8080 or [::1]:8080, found "
+     "'::1:80'\n",
+     Role::client},
+    {"connect 127.0.0.1:0",
+     "f:3:19: connect: expected an address and a port such as 127.0.0.1:8080 or [::1]:8080, "
+     "found '127.0.0.1:0'\n",
+     Role::client},
+    {"link a-name-that-is-too-long up",
+     "f:3:16: link: expected the name of a link of at most 15 letters, found "
+     "'a-name-that-is-too-long'\n",
+     Role::op},
+    {"address add 127.0.0.1/33",
+     "f:3:23: address: expected an address such as 127.0.0.1 or 2001:db8::/32, found "
+     "'127.0.0.1/33'\n",
+     Role::op},
+    {"sysctl kernel.panic 1",
+     "f:3:18: sysctl: expected a sysctl of net.*, such as net.ipv4.tcp_retries2, found "
+     "'kernel.panic'\n",
+     Role::op},
+    {"sysctl net.../x 1",
+     "f:3:18: sysctl: expected a sysctl of net.*, such as net.ipv4.tcp_retries2, found "
+     "'net.../x'\n",
+     Role::op},
+    {"inject-reset sever",
+     "f:3:24: inject-reset: expected 'client' or 'server', found 'sever'\n"
+     "  hint: did you mean 'server'?\n",
+     Role::op},
 };
 INSTANTIATE_TEST_SUITE_P(Steps, WrongSteps, ::testing::ValuesIn(kWrong));
 

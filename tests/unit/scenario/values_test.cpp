@@ -14,7 +14,8 @@ TEST(Values, Durations) {
   EXPECT_EQ(parse_duration("1s"), std::chrono::seconds(1));
   EXPECT_EQ(parse_duration("2m"), std::chrono::minutes(2));
   EXPECT_EQ(parse_duration("2h"), std::chrono::hours(2));
-  for (const char* bad : {"", "s", "5", "1.5s", "-1s", " 1s", "1 s", "1S", "1sec", "9223372037s", "99999999999999999999s"}) {
+  for (const char* bad :
+       {"", "s", "5", "1.5s", "-1s", " 1s", "1 s", "1S", "1sec", "9223372037s", "99999999999999999999s"}) {
     EXPECT_FALSE(parse_duration(bad)) << bad;
   }
 }
@@ -51,8 +52,9 @@ TEST(Values, Ranges) {
 
 TEST(Values, Comparisons) {
   using Op = Comparison::Op;
-  const std::pair<const char*, Op> all[] = {{">7", Op::more},    {">= 7", Op::at_least}, {"<7", Op::less}, {"<=7", Op::at_most},
-                                            {"!=7", Op::not_equal}, {"=7", Op::equal},   {"==7", Op::equal}, {" 7 ", Op::equal}};
+  const std::pair<const char*, Op> all[] = {{">7", Op::more},     {">= 7", Op::at_least}, {"<7", Op::less},
+                                            {"<=7", Op::at_most}, {"!=7", Op::not_equal}, {"=7", Op::equal},
+                                            {"==7", Op::equal},   {" 7 ", Op::equal}};
   for (const auto& [text, op] : all) {
     const auto comparison = parse_comparison(text);
     ASSERT_TRUE(comparison) << text;

@@ -62,9 +62,10 @@ TEST(Routed, ARouteTakenAwayByHandIs) {
 
 // The notification of a change may be read after the first segment it ate has left.
 TEST(Routed, AChangeReadLateIsStillBeforeTheSilence) {
-  auto s = broken(2, [](Story&) {}, [](Story& story) {
-             story.netns("router", "", false).changed("route-added", "blackhole 127.0.0.1/32");
-           }).end();
+  auto s = broken(
+               2, [](Story&) {},
+               [](Story& story) { story.netns("router", "", false).changed("route-added", "blackhole 127.0.0.1/32"); })
+               .end();
   EXPECT_VERDICT(s, "kernel/route", "confirmed");
 }
 

@@ -70,9 +70,9 @@ static __always_inline void arguments(struct pt_regs* regs, __u64* args) {
 }
 #endif
 
-/* Functions that are not static are verified once for each program, not at each use and for each way to it; the verifier
- * passes only numbers and memory to them. bpf_get_current_task_btf()'s pointers are read without a helper's call: every
- * system call of the machine comes through here. */
+/* Functions that are not static are verified once for each program, not at each use and for each way to it; the
+ * verifier passes only numbers and memory to them. bpf_get_current_task_btf()'s pointers are read without a helper's
+ * call: every system call of the machine comes through here. */
 __noinline int followed(struct place* place) {
   struct task_struct* task = bpf_get_current_task_btf();
   __u32 level = task->thread_pid->level;
@@ -220,7 +220,8 @@ static __always_inline __s32 descriptor(const volatile struct raw_look* look, co
 
 /* In bulk the connection is the one of the call before. Whoever closes the descriptor in this very thread calls
  * something else in between. */
-static __always_inline bool same_as_before(const struct inside* inside, const volatile struct raw_look* look, __s32 fd) {
+static __always_inline bool same_as_before(const struct inside* inside, const volatile struct raw_look* look,
+                                           __s32 fd) {
   return look->kind == CALL_IO && inside->fd == fd && inside->start_ns - inside->folded_ns < RAW_REFILL_NS;
 }
 

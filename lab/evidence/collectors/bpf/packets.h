@@ -5,7 +5,9 @@
 #include "common.h"
 
 /* By the user namespace that owns it: a sandbox may have several. */
-static __always_inline __u32 sandbox_of_net(struct net* net) { return sandbox_by(BPF_CORE_READ(net, user_ns, ns.inum)); }
+static __always_inline __u32 sandbox_of_net(struct net* net) {
+  return sandbox_by(BPF_CORE_READ(net, user_ns, ns.inum));
+}
 
 static __always_inline __u32 sandbox_of_sock(const struct sock* sk) {
   return sk ? sandbox_of_net(BPF_CORE_READ(sk, __sk_common.skc_net.net)) : 0;
