@@ -35,7 +35,9 @@ void Ledger::take(const evidence::SocketState& socket, Mark mark) {
   }
   auto found = find(socket.local, socket.peer);
   if (!found.conn) {
-    if (socket.when == "destroyed" || socket.state == "TIME_WAIT") return;
+    // A socket that is just being put away shows CLOSE and no local port (tcp_time_wait, net/ipv4/tcp_minisocks.c).
+    if (socket.when == "destroyed" || socket.state == "TIME_WAIT" || socket.state == "CLOSE" || !socket.local.port)
+      return;
     const bool serves = socket.state == "SYN_RECV" || (socket.state != "SYN_SENT" && listens(socket.local));
     found = serves ? make(socket.peer, socket.local, mark) : make(socket.local, socket.peer, mark);
     found.from = serves ? Who::server : Who::client;

@@ -115,6 +115,16 @@ TEST(CloseOnExec, ClosesWithoutACall) {
   EXPECT_NE(s.judge().run.summary.find("exec"), std::string::npos) << s.judge().run.summary;
 }
 
+// A dump that meets a socket on its way to TIME_WAIT.
+TEST(PutAway, ASocketWithoutAPortIsNoConnection) {
+  Story s;
+  s.handshake().exchange().close('C').wire("C>S FA").wire("S>C A");
+  s.put(evidence::SocketState{.peer = *evidence::parse_address("127.0.0.1:8080"), .state = "CLOSE", .when = "change"},
+        true);
+  s.close('S').wire("S>C FA").wire("C>S A").end();
+  EXPECT_EQ(s.judge().connections.size(), 1u);
+}
+
 // Socket diagnostics don't tell TCP_DEFER_ACCEPT.
 TEST(DeferredAccept, AnUnseenOptionIsLikely) {
   Story s;
