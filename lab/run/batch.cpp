@@ -27,6 +27,15 @@ struct Slot {
   std::unique_ptr<Flight> flight;
 };
 
+// Judged; what is left of its sandbox is on its way out.
+struct Landed {
+  std::size_t index;
+  std::unique_ptr<Flight> flight;
+  report::Report report;
+};
+// Closing packet sockets makes a sandbox's end wait, not work: others run meanwhile, up to so many.
+constexpr std::size_t kMostLanded = 64;
+
 // Results come in any order and are handed on in the order of their index.
 class InOrder {
  public:
@@ -110,6 +119,7 @@ class Sky {
  public:
   Sky(const Options& options, bool programs) : options_(options), probe_(options, programs) {}
   std::size_t flying() const { return slots_.size(); }
+  std::size_t landed() const { return landed_.size(); }
 
   void launch(std::size_t index, const scenario::Scenario& scenario, InOrder& results) {
     try {
@@ -129,24 +139,40 @@ class Sky {
       waiting.push_back({slot.flight->descriptor(), POLLIN, 0});
       timeout = std::min(timeout, slot.flight->last_call().poll_ms());
     }
+    for (auto& one : landed_) waiting.push_back({one.flight->ending(), POLLIN, 0});
     auto* probe = probe_.loaded();
     if (probe) waiting.push_back({probe->descriptor(), POLLIN, 0});
     const int n = ::poll(waiting.data(), waiting.size(), timeout);
     if (n < 0 && errno != EINTR) sys::check(n, "poll the sandboxes");
     if (probe && n > 0 && waiting.back().revents) drain();
-    std::size_t i = 0;
+    std::size_t i = slots_.size();
+    for (auto at = landed_.begin(); at != landed_.end(); ++i) {
+      const auto one = at++;
+      if (n > 0 && waiting[i].revents) leave(one, results);
+    }
+    i = 0;
     for (auto at = slots_.begin(); at != slots_.end(); ++i) {
+      const auto slot = at++;
       const bool heard = n > 0 && waiting[i].revents != 0;
-      if (still_flying(*at, heard)) {
-        ++at;
-        continue;
-      }
-      results.put(at->index, land(*at));
-      at = slots_.erase(at);
+      if (still_flying(*slot, heard)) continue;
+      auto report = land(*slot);
+      landed_.push_back({slot->index, std::move(slot->flight), std::move(report)});
+      slots_.erase(slot);
     }
   }
 
+  // Waits for those that have landed.
+  void settle(InOrder& results) {
+    while (!landed_.empty()) leave(landed_.begin(), results);
+  }
+
  private:
+  void leave(std::list<Landed>::iterator one, InOrder& results) {
+    one->flight->leave(one->report);
+    results.put(one->index, std::move(one->report));
+    landed_.erase(one);
+  }
+
   static bool still_flying(Slot& slot, bool heard) {
     try {
       if (heard && !slot.flight->listen()) return false;
@@ -179,6 +205,7 @@ class Sky {
   const Options& options_;
   SharedProbe probe_;
   std::list<Slot> slots_;
+  std::list<Landed> landed_;
 };
 
 }  // namespace
@@ -187,16 +214,19 @@ void run_many(const Batch& batch, const Options& options, const volatile bool& i
   const auto& scenarios = *batch.scenarios;
   const std::size_t total = scenarios.size() * batch.repeat;
   InOrder results(batch.done);
-  Sky sky(options, std::any_of(scenarios.begin(), scenarios.end(), runs_program));
+  Options ours = options;
+  ours.alone = total == 1;
+  Sky sky(ours, std::any_of(scenarios.begin(), scenarios.end(), runs_program));
   std::size_t next = 0;
-  while (!interrupted && results.go_on() && (next < total || sky.flying())) {
-    while (next < total && sky.flying() < batch.jobs) {
+  while (!interrupted && results.go_on() && (next < total || sky.flying() || sky.landed())) {
+    while (next < total && sky.flying() < batch.jobs && sky.landed() < kMostLanded) {
       sky.launch(next, scenarios[next / batch.repeat], results);
       ++next;
     }
-    if (batch.progress) batch.progress(next - sky.flying(), sky.flying(), total);
-    if (sky.flying()) sky.listen(results);
+    if (batch.progress) batch.progress(next - sky.flying() - sky.landed(), sky.flying(), total);
+    if (sky.flying() || sky.landed()) sky.listen(results);
   }
+  sky.settle(results);
   results.flush();
 }
 

@@ -115,7 +115,7 @@ bool Flight::listen() {
   if (n < 0 && errno == EINTR) return true;
   if (sys::check(n, "read the evidence pipe") == 0) return false;
   listener_.take({bytes, static_cast<std::size_t>(n)});
-  return true;
+  return !listener_.whole();
 }
 
 void Flight::abort(const std::string& why) {
@@ -142,12 +142,15 @@ report::Report Flight::land() {
     for (auto& account : probe_()->finish(*watched_, mine)) gathered_.timeline.provenance.collectors.push_back(std::move(account));
   }
   gathered_.timeline.provenance.ended_ns = sys::now_ns();
-  const auto ended = gathered_.ended_ns;
-  auto report = tell(scenario_, std::move(gathered_));
+  ended_ns_ = gathered_.ended_ns;
+  return tell(scenario_, std::move(gathered_));
+}
+
+void Flight::leave(report::Report& report) {
   wait();
-  report.timing.teardown = ended ? static_cast<double>(sys::now_ns() - ended) / 1e6 : 0;
-  report.timing.total = static_cast<double>(sys::now_ns() - began_ns_) / 1e6;
-  return report;
+  const auto now = sys::now_ns();
+  report.timing.teardown = ended_ns_ ? static_cast<double>(now - ended_ns_) / 1e6 : 0;
+  report.timing.total = static_cast<double>(now - began_ns_) / 1e6;
 }
 
 report::Report failed(const scenario::Scenario& scenario, Failure kind, const std::string& reason) {

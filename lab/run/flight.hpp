@@ -34,6 +34,8 @@ class Flight {
   bool traces_calls() const;
 
   int descriptor() const { return records_.get(); }
+  // Readable when init has ended.
+  int ending() const { return sandbox_->pidfd(); }
   // Reads what came; false once the sandbox has said its last word.
   bool listen();
   // The moment at which a sandbox that no longer answers is killed (its own deadline and more than its clean-up).
@@ -43,8 +45,10 @@ class Flight {
   bool whole() const { return listener_.whole(); }
   // Blocks until everything inside is gone.
   void wait();
-  // At the end, or after init's last word: judges and compares. Nothing is left when it returns.
+  // At the end, or after init's last word: judges and compares.
   report::Report land();
+  // Waits, and completes the report's times.
+  void leave(report::Report& report);
 
  private:
   void ready();
@@ -56,7 +60,7 @@ class Flight {
   Gathered gathered_;
   Listener listener_;
   sys::Descriptor records_, go_;
-  std::int64_t began_ns_ = 0;
+  std::int64_t began_ns_ = 0, ended_ns_ = 0;
   int status_ = 0;   // init's wait status
   sys::Deadline last_call_;
   Groups groups_;   // gone after the sandbox

@@ -18,6 +18,7 @@ struct Options {
   std::vector<std::string> without;    // collectors switched off, by source name: "syscalls", "kernel", …
   bool control = false;                // take the faults out
   bool keep_frames = false;            // Segment::frame is filled, for a capture file
+  bool alone = true;                   // no other run follows that could use the time of this one's end
   std::string command;                 // for the provenance
 };
 

@@ -15,7 +15,7 @@ struct Known {
 };
 const std::vector<Known>& known_sources() {
   static const std::vector<Known> all = {
-      {"wire", [](auto& netns, auto& options) { return evidence::make_wire(netns, options.keep_frames); }},
+      {"wire", [](auto& netns, auto& options) { return evidence::make_wire(netns, options.keep_frames, options.alone); }},
       {"nft-trace", [](auto& netns, auto&) { return evidence::make_trace(netns); }},
       {"changes", [](auto& netns, auto&) { return evidence::make_changes(netns); }},
       {"counters", [](auto& netns, auto&) { return evidence::make_counters(netns); }},

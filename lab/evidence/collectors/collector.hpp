@@ -27,7 +27,8 @@ class Source {
 
 // Makes one. Throws Unavailable with the reason where this machine can't. `netns`: the namespace's label ("" on
 // loopback). Packet sockets on every link of the namespace. `keep_frames`: Segment::frame is filled, for --pcap.
-std::unique_ptr<Source> make_wire(const std::string& netns, bool keep_frames);
+// `hurry`: the kernel closes the sockets later, one after the other for the whole machine; not for many runs in a row.
+std::unique_ptr<Source> make_wire(const std::string& netns, bool keep_frames, bool hurry = true);
 std::unique_ptr<Source> make_trace(
     const std::string& netns);  // NFNLGRP_NFTRACE, rules' text and counters at start and end
 std::unique_ptr<Source> make_changes(const std::string& netns);    // rtnetlink, NFNLGRP_NFTABLES, xfrm

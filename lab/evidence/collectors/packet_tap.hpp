@@ -26,8 +26,9 @@ class PacketTap {
   };
 
   // Every device of the calling thread's network namespace. `incoming_only`: on loopback each packet passes twice.
-  explicit PacketTap(bool incoming_only);
-  // Closing a packet socket waits for a grace period too: it is handed to the kernel's garbage collector.
+  // Closing a packet socket waits for a grace period too. `hurry`: that is left to the kernel's garbage collector, which
+  // closes one after the other for the whole machine; else done by the destructor.
+  PacketTap(bool incoming_only, bool hurry);
   ~PacketTap();
   PacketTap(const PacketTap&) = delete;
   PacketTap& operator=(const PacketTap&) = delete;
@@ -43,6 +44,7 @@ class PacketTap {
   struct Reader;
   void read(std::size_t socket, std::int64_t until_ns);
 
+  bool hurry_;
   std::vector<sys::Descriptor> sockets_;
   std::size_t filling_ = 0;         // the socket with the latest packet
   std::vector<Held> held_;          // read and not delivered

@@ -31,8 +31,8 @@ std::string hex(std::string_view bytes) {
 
 class Wire : public Source {
  public:
-  Wire(std::string netns, bool keep_frames)
-      : netns_(std::move(netns)), keep_frames_(keep_frames), loopback_(static_cast<int>(::if_nametoindex("lo"))), tap_(netns_.empty()) {
+  Wire(std::string netns, bool keep_frames, bool hurry)
+      : netns_(std::move(netns)), keep_frames_(keep_frames), loopback_(static_cast<int>(::if_nametoindex("lo"))), tap_(netns_.empty(), hurry) {
     learn_devices();
   }
 
@@ -99,6 +99,8 @@ class Wire : public Source {
 
 }  // namespace
 
-std::unique_ptr<Source> make_wire(const std::string& netns, bool keep_frames) { return std::make_unique<Wire>(netns, keep_frames); }
+std::unique_ptr<Source> make_wire(const std::string& netns, bool keep_frames, bool hurry) {
+  return std::make_unique<Wire>(netns, keep_frames, hurry);
+}
 
 }  // namespace lab::evidence
