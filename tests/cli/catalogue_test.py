@@ -5,10 +5,10 @@ import pathlib
 import subprocess
 import unittest
 
+import matrix
 from lab import ROOT, SOURCE, Case
 
 SCENARIOS = sorted((SOURCE / "scenarios").glob("*.toml"))
-COLLECTORS = ["wire", "nft-trace", "changes", "sockets", "counters", "syscalls", "kernel", "conntrack", "processes"]
 
 
 def host_state():
@@ -38,8 +38,9 @@ def reports_of(case, *words, rootless=False):
 class Catalogue(Case):
     def check(self, rootless, family):
         before = host_state()
-        status, reports = reports_of(self, family, *map(str, SCENARIOS), rootless=rootless)
-        self.assertEqual(len(reports), len(SCENARIOS))
+        scenarios = matrix.of_family(SCENARIOS, family)
+        status, reports = reports_of(self, family, *map(str, scenarios), rootless=rootless)
+        self.assertEqual(len(reports), len(scenarios))
         for report in reports:
             with self.subTest(scenario=report["scenario"]):
                 lines = [e for e in report["expectations"] if not e["held"]]
@@ -60,31 +61,6 @@ class Catalogue(Case):
     @unittest.skipUnless(ROOT, "the same as above")
     def test_ipv6_rootless(self):
         self.check(True, "-6")
-
-
-class Matrix(Case):
-    """With a collector switched off a verdict may fall to likely or unknown; it is never confirmed and wrong."""
-
-    def check(self, rootless):
-        # 200 clients at once: the same causes, longer.
-        scenarios = [str(s) for s in SCENARIOS if not s.stem.startswith("connection-storm")]
-        allowed = {}
-        for report in reports_of(self, *scenarios, rootless=rootless)[1]:
-            expected = next((e["expected"] for e in report["expectations"] if e["key"] == "cause"), "")
-            allowed[report["scenario"]] = expected.split(" or ")
-        for collector in COLLECTORS:
-            for report in reports_of(self, "--without", collector, *scenarios, rootless=rootless)[1]:
-                verdict = report["verdict"]
-                with self.subTest(scenario=report["scenario"], without=collector):
-                    if verdict["status"] == "confirmed":
-                        self.assertIn(verdict["cause"], allowed[report["scenario"]], verdict["summary"])
-
-    def test_root(self):
-        self.check(False)
-
-    @unittest.skipUnless(ROOT, "the same as above")
-    def test_rootless(self):
-        self.check(True)
 
 
 if __name__ == "__main__":
