@@ -129,6 +129,9 @@ std::optional<Finding> eaten_by(const Case& one, const Eater& eater) {
       result.doubts.push_back(
           fmt::format("bytes were already missing {} before the change", span_text(change->at.t - since)));
   }
+  // Whose link it is decides between this and a peer that fell silent.
+  if (change && eater.about == about_link && !change->change.netns.empty() && one.complaint->weak)
+    result.doubts.push_back("which end noticed is not known: to the other end this one fell silent");
   if (word)
     result.mechanism.push_back(
         record("kernel",

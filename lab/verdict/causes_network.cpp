@@ -84,6 +84,7 @@ std::optional<Finding> find_silent(const Case& one) {
   result.doubts = unwatched(one);
   std::erase_if(result.doubts, [](const std::string& d) { return d.starts_with("kernel"); });
   if (eaten) result.doubts.push_back(fmt::format("{} is not excluded", eaten->cause));
+  if (link && one.complaint->weak) result.doubts.push_back("which end noticed is not known: the link may be its own");
   result.culprit = {.kind = "peer", .name = name_of(other(victim)), .detail = timer};
   if (link) {
     result.mechanism.push_back(
