@@ -71,11 +71,12 @@ def verdict(out):
         return {}
 
 
-def wrong(kind, status, out, err):
+def wrong(kind, call, status, out, err):
     """What is not as promised, or nothing."""
     if status not in kills.STATUSES:
         return f"exit status {status}"
-    said = any(text in out + err for text in SAID)
+    # access(2) is asked whether something is there: the error then says what is missing.
+    said = any(text in out + err for text in SAID) or call == "access"
     if status == 125 and not said:
         return "125, and nothing says why"
     told = verdict(out)
@@ -100,7 +101,7 @@ def sweep(lab, library, step, kind, rootless, endings):
         endings[f"{kind}: {status}"] += 1
         ran += 1
         problems = hoststate.difference(before, hoststate.host_state(False))
-        if problem := wrong(kind, status, out, err):
+        if problem := wrong(kind, call, status, out, err):
             problems.append(problem)
         if problems:
             bad += 1

@@ -11,7 +11,8 @@ namespace lab::evidence {
 template <class Each>
 void each_attribute(const nlmsghdr& message, std::size_t offset, const Each& each) {
   const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&message, offset));
-  const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message));
+  // Not libmnl's tail, which is rounded up: beyond a message whose length is no multiple of four.
+  const auto* end = reinterpret_cast<const char*>(&message) + message.nlmsg_len;
   for (; mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) each(*at);
 }
 
