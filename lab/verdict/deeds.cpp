@@ -1,9 +1,11 @@
 #include "verdict/deeds.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <cstdlib>
 #include <iterator>
+#include <sstream>
 
 namespace lab::verdict {
 namespace {
@@ -115,10 +117,6 @@ bool one_of(int error, std::initializer_list<int> list) {
   return std::find(list.begin(), list.end(), error) != list.end();
 }
 
-// A call that blocked this long and came back with EAGAIN ran into SO_RCVTIMEO or SO_SNDTIMEO; a non-blocking one
-// returns at once.
-constexpr std::int64_t kBlocked = 5'000'000;
-
 }  // namespace
 
 Kind kind_of_call(std::string_view call) { return lookup(kCalls, call); }
@@ -197,6 +195,18 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
   deed.eof = deed.kind == Kind::read && deed.bytes == 0;
   deed.timed_out = deed.error == EAGAIN && transfers && deed.end - deed.start >= kBlocked;
   return deed;
+}
+
+std::vector<int> awaited(const evidence::Call& call) {
+  std::vector<int> all;
+  const auto begin = call.args.find('['), end = call.args.find(']');
+  if (begin == std::string::npos || end == std::string::npos) return all;
+  const bool set = call.args.find("read=[") + 6 == begin + 1;
+  std::istringstream words(call.args.substr(begin + 1, end - begin - 1));
+  for (std::string word; words >> word;)
+    if (std::isdigit(static_cast<unsigned char>(word[0])) && (set || word.find("POLLIN") != std::string::npos))
+      all.push_back(std::atoi(word.c_str()));
+  return all;
 }
 
 bool harmless(const Deed& deed) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "verdict/facts.hpp"
 
@@ -14,6 +15,13 @@ Kind kind_of_verb(std::string_view verb);
 // Steps and calls in one form. Nothing for a step that was never begun or is of no interest.
 std::optional<Deed> deed_of(const evidence::StepDone& step, Mark mark);
 Deed deed_of(const evidence::Call& call, Mark mark);
+
+// A call that blocked this long and came back with EAGAIN ran into SO_RCVTIMEO or SO_SNDTIMEO; a non-blocking one
+// returns at once.
+inline constexpr std::int64_t kBlocked = 5'000'000;
+
+// Descriptors whose bytes a poll or select waits for: "[3:POLLIN 4:POLLOUT], 2, 1000ms", "4, read=[3]".
+std::vector<int> awaited(const evidence::Call& call);
 
 // Errors that say nothing went wrong: try again, in progress, interrupted.
 bool harmless(const Deed& deed);

@@ -60,6 +60,8 @@ class Ledger {
   void take(const evidence::Call& call, Mark mark);
   void take(const evidence::FilterAct& act, Mark mark);
   void act(Deed deed, const Address& local, const Address& peer);
+  void looked(const Deed& poll, const std::vector<int>& descriptors);
+  void withdraw(Conn& conn, Who who);  // what it complained of after a look
   Found place(const Deed& deed, const Address& local, const Address& peer);
   Found place_connect(const Deed& deed, const Address& local, const Address& peer);
   void on_connection(Conn& conn, Who who, const Deed& deed);

@@ -49,7 +49,35 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
     proc.children.insert(child);
     process(child).parent = call.pid;
   }
+  const auto poll = deed.kind == Kind::poll ? std::optional(deed) : std::nullopt;
   act(std::move(deed), call.local, call.peer);
+  if (poll) looked(*poll, awaited(call));
+}
+
+// Programs wait for bytes in poll and read when there are some: a poll that found none is a read that timed out, until
+// a later look finds something. What epoll waits for is not told: bytes of every connection that the process opened.
+void Ledger::looked(const Deed& poll, const std::vector<int>& descriptors) {
+  auto wait = poll;
+  wait.kind = Kind::read;
+  wait.timed_out = !poll.error && poll.bytes == 0 && poll.end - poll.start >= kBlocked;
+  wait.bytes = -1;
+  const bool untold =
+      poll.call.starts_with("epoll") || (poll.call.find("select") != poll.call.npos && descriptors.empty());
+  for (auto at = by_fd_.lower_bound({poll.pid, 0}); at != by_fd_.end() && at->first.first == poll.pid; ++at) {
+    const auto [index, who] = at->second;
+    wait.fd = at->first.second;
+    const bool meant = std::find(descriptors.begin(), descriptors.end(), wait.fd) != descriptors.end();
+    if (!meant && !(untold && who == Who::client)) continue;
+    auto& conn = facts_.conns[index];
+    withdraw(conn, who);
+    if (wait.timed_out || wait.pending) on_read(conn, who, wait);
+  }
+}
+
+void Ledger::withdraw(Conn& conn, Who who) {
+  std::erase_if(conn.complaints, [&](const Complaint& one) {
+    return one.victim == who && one.deed && kind_of_call(one.deed->call) == Kind::poll;
+  });
 }
 
 Ledger::Found Ledger::place_connect(const Deed& deed, const Address& local, const Address& peer) {
@@ -120,7 +148,8 @@ void Ledger::on_connection(Conn& conn, Who who, const Deed& deed) {
   acts.pids.insert(deed.pid);
   if (deed.linger_reset && !acts.asked_reset) acts.asked_reset = deed.mark;
   const auto index = index_of(conn);
-  if (deed.fd >= 0 && !deed.error && (deed.kind == Kind::accept || deed.kind == Kind::connect))
+  const bool begun = !deed.error || deed.error == EINPROGRESS;
+  if (deed.fd >= 0 && begun && (deed.kind == Kind::accept || deed.kind == Kind::connect))
     by_fd_[{deed.pid, deed.fd}] = {index, who};
   switch (deed.kind) {
     case Kind::connect:
@@ -171,6 +200,7 @@ void Ledger::on_connect(Conn& conn, const Deed& deed) {
 void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
   auto& acts = conn.acts[who];
   const bool owed = is_owed(conn, who, deed);
+  if (kind_of_call(deed.call) == Kind::read) withdraw(conn, who);
   if (deed.pending) {
     acts.pending = deed;
     return;
