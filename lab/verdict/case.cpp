@@ -183,8 +183,12 @@ Closer Case::closer(Who who) const {
   // The clocks of a packet's capture and of a program's own reading agree to a fraction of this.
   constexpr std::int64_t slack = 300'000;
   result.sure = acts_known(who);
+  // A parent that accepts and forks closes its own copy, and nothing is sent; the connection is its child's.
+  const auto passed_on = [&](const Deed& deed) {
+    return deed.kind == Kind::close && !acts.users.empty() && !acts.users.contains(deed.pid) && deed.end + slack < at;
+  };
   for (const auto& deed : acts.closers) {
-    if (deed.start > at + slack) continue;
+    if (deed.start > at + slack || passed_on(deed)) continue;
     if (deed.kind == Kind::shut &&
         (deed.shown.find("read") != std::string::npos || deed.shown.find("SHUT_RD)") != std::string::npos))
       continue;
@@ -228,7 +232,8 @@ Closer Case::closer(Who who) const {
   for (const int pid : holders(who)) {
     const auto* process = facts.process(pid);
     if (!process || !process->exited || process->by_lab) continue;
-    if (seen && process->exited.t + slack < at) continue;
+    if (seen && !process->exit_begun && process->exited.t + slack < at) continue;
+    if (process->exit_begun && process->exited.t > at + slack) continue;
     // Its exit is told when it is reaped, but a call that returned later shows that it lived on.
     if (const auto& last = process->last; seen && last && !last->pending && last->end > at + slack) continue;
     const bool signalled = process->signal != 0;

@@ -156,6 +156,7 @@ struct Acts {
   std::vector<Deed> closers;                               // close, shutdown, reset, exec: the first eight
   std::optional<Deed> last;
   std::set<int> pids;
+  std::set<int> users;  // of them: who read or wrote
 };
 
 // How far a direction was when somebody complained.
@@ -275,6 +276,7 @@ struct Process {
   Mark started, exited;
   bool by_lab = false;
   int status = 0, signal = 0;
+  bool exit_begun = false;  // nobody reaped it: exited is when it began to exit
   bool steps = false, calls = false;  // what it did is known from these
   bool accepts = false, connects = false;
   std::vector<SignalFacts> signals;

@@ -1,6 +1,7 @@
 // What programs did: steps and system calls, and what filters did to them.
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "verdict/ledger.hpp"
 
@@ -48,6 +49,13 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
     const int child = static_cast<int>(deed.bytes);
     proc.children.insert(child);
     process(child).parent = call.pid;
+  }
+  // A child that its parent ignores (SIGCHLD) is never reaped: its own word is all there is.
+  if (call.name == "exit_group" && !proc.exited) {
+    proc.exited = mark;
+    proc.exited.t = deed.start;
+    proc.status = std::atoi(call.args.c_str()) & 0xFF;
+    proc.exit_begun = true;
   }
   const auto poll = deed.kind == Kind::poll ? std::optional(deed) : std::nullopt;
   act(std::move(deed), call.local, call.peer);
@@ -210,6 +218,7 @@ void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
     if (one.victim != who && deed.start <= one.at.t && one.at.t <= deed.end) one.facing = deed;
   if (deed.bytes > 0) {
     acts.read += static_cast<std::uint64_t>(deed.bytes);
+    acts.users.insert(deed.pid);
     acts.last_read = deed.mark;
     forgive(conn, who, Kind::read);
   }
@@ -237,6 +246,7 @@ void Ledger::on_write(Conn& conn, Who who, const Deed& deed) {
   if (acts.pending && acts.pending->tid == deed.tid) acts.pending.reset();
   if (deed.bytes > 0) {
     acts.written += static_cast<std::uint64_t>(deed.bytes);
+    acts.users.insert(deed.pid);
     acts.last_write = deed.mark;
     forgive(conn, who, Kind::write);
   }

@@ -22,6 +22,7 @@ void Ledger::take(const evidence::ProcessStart& start, Mark mark) {
 void Ledger::take(const evidence::ProcessExit& exit, Mark mark) {
   auto& one = process(exit.pid);
   one.exited = mark;
+  one.exit_begun = false;
   one.status = exit.status;
   one.signal = exit.signal;
   one.by_lab = exit.by_lab;

@@ -1,10 +1,12 @@
-// What programs that are not the lab's own do: they wait in poll.
+// What programs that are not the lab's own do: they wait in poll, and share descriptors with their children.
 #include <csignal>
 
 #include "unit/verdict/story.hpp"
 
 namespace lab::verdict {
 namespace {
+
+constexpr int kChildPid = 21;
 
 // The client has descriptor 3, the server 5.
 Story with_descriptors() {
@@ -48,6 +50,41 @@ TEST(Polled, WhatALaterLookFindsWasNotWaitedForInVain) {
   look(s, "poll", "[3:POLLIN=POLLIN], 1, 100ms", 1, 1);
   s.act('C', "recv 64", {.bytes = 0, .fd = 3}).act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
   EXPECT_VERDICT(s, "application/closed", "confirmed");
+}
+
+// The parent closes its copy and goes on; what the child does decides.
+Story forked() {
+  auto s = with_descriptors();
+  s.put(evidence::Call{.pid = kServerPid, .tid = kServerPid, .name = "clone", .result = kChildPid});
+  s.act('S', "close", {.fd = 5}).wait(5);
+  const auto local = *evidence::parse_address("127.0.0.1:8080"), peer = *evidence::parse_address("127.0.0.1:45000");
+  return s.put(evidence::Call{.pid = kChildPid,
+                              .tid = kChildPid,
+                              .name = "recvfrom",
+                              .result = 6,
+                              .start_ns = s.timeline().events.back().t_ns,
+                              .fd = 5,
+                              .local = local,
+                              .peer = peer});
+}
+
+TEST(Forked, AChildThatCrashesIsTheOneThatClosed) {
+  auto s = forked();
+  s.wait(5).killed(kChildPid, SIGSEGV).wire("S>C FA").wire("C>S A").recv_eof('C').close('C').wire("C>S FA").end();
+  EXPECT_VERDICT(s, "application/crashed", "confirmed");
+}
+
+TEST(Forked, AChildThatExitsIsTheOneThatClosed) {
+  auto s = forked();
+  s.wait(5).wire("S>C FA").exits(kChildPid, 3).wire("C>S A").recv_eof('C').close('C').wire("C>S FA").end();
+  EXPECT_VERDICT(s, "application/exited", "confirmed");
+}
+
+TEST(Forked, AChildThatNobodyReapsHasSaidThatItExits) {
+  auto s = forked();
+  s.put(evidence::Call{.pid = kChildPid, .tid = kChildPid, .name = "exit_group", .args = "3", .returned = false});
+  s.wait(2).wire("S>C FA").wire("C>S A").recv_eof('C').close('C').wire("C>S FA").end();
+  EXPECT_VERDICT(s, "application/exited", "confirmed");
 }
 
 }  // namespace
