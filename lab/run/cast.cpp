@@ -203,13 +203,13 @@ void Cast::serve(const std::function<bool(int fd)>& readable) {
 
 void Cast::took(pid_t pid, int status) {
   if (tracer_ && tracer_->handle(pid, status, teller_)) return;
-  evidence::ProcessExit exit{.pid = pid, .by_lab = stopping_};
+  evidence::ProcessExit exit{.pid = pid};
   if (WIFSIGNALED(status)) {
     exit.signal = WTERMSIG(status);
+    exit.by_lab = stopping_ && exit.signal == SIGKILL;   // a child that nobody had reaped died long before
     exit.core = WCOREDUMP(status);
   } else {
     exit.status = WEXITSTATUS(status);
-    exit.by_lab = false;   // it ended by itself, however late
   }
   for (auto& member : members_) {
     if (!member->started || !member->actor->owns(pid)) continue;

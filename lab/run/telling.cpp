@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "firewall/compiler.hpp"
 #include "run/expect.hpp"
@@ -66,13 +67,26 @@ class ActorLines {
   std::vector<report::ActorLine> lines_;
 };
 
-// Typed rules as the compiler holds them; those of a whole ruleset as the collector read them.
+// Typed rules as the compiler holds them; those of a whole ruleset as the collector read them. A dump brings the counts
+// of its own machine along: only what came on top is this run's.
 void add_rules(Report& report, std::vector<report::RuleLine>&& typed) {
   report.rules = std::move(typed);
-  for (const auto& event : report.timeline.events)
-    if (const auto* rule = std::get_if<evidence::RuleState>(&event.what); rule && rule->when == "end" && rule->handle && rule->table != firewall::kTable)
-      report.rules.push_back(
-          {.name = rule->name, .text = rule->text, .place = rule->file, .packets = rule->packets, .bytes = rule->bytes});
+  std::map<std::tuple<std::string, std::string, std::string, std::uint64_t>, const evidence::RuleState*> before;
+  for (const auto& event : report.timeline.events) {
+    const auto* rule = std::get_if<evidence::RuleState>(&event.what);
+    if (!rule || !rule->handle || rule->table == firewall::kTable) continue;
+    auto& start = before[{rule->netns, rule->family, rule->table, rule->handle}];
+    if (rule->when != "end") {
+      start = rule;
+      continue;
+    }
+    const bool counts_on = start && start->packets <= rule->packets && start->bytes <= rule->bytes;
+    report.rules.push_back({.name = rule->name,
+                            .text = rule->text,
+                            .place = rule->file,
+                            .packets = rule->packets - (counts_on ? start->packets : 0),
+                            .bytes = rule->bytes - (counts_on ? start->bytes : 0)});
+  }
 }
 
 void add_counters(Report& report) {

@@ -71,8 +71,10 @@ bool failed_by_filter(const Case& one) {
 
 // A FIN of its own ended only its own direction: the end of file or reset that its call met came from the other end.
 bool Case::half_closed() const {
-  const bool met = complaint && (complaint->what == What::eof || complaint->what == What::reset) && complaint->deed;
-  return met && closing.fin && closing.from == complaint->victim;
+  if (!complaint || !closing.fin || closing.from != complaint->victim) return false;
+  if (complaint->what == What::eof || complaint->what == What::reset) return complaint->deed.has_value();
+  const auto& closers = conn.acts[complaint->victim].closers;
+  return complaint->what == What::cut && !closers.empty() && closers.front().kind == Kind::shut;
 }
 
 Who Case::doer() const {

@@ -96,7 +96,7 @@ _lab; printf '%s\\n' "${{COMPREPLY[@]}}"
     def test_bash_offers_commands_options_names_and_choices(self):
         self.assertEqual(self.in_bash("lab dia"), ["diagnose"])
         self.assertEqual(self.in_bash("lab run --until"), ["--until-fail"])
-        self.assertEqual(self.in_bash("lab run firewall-dro"), ["firewall-drop", "firewall-drop-replies"])
+        self.assertEqual(self.in_bash("lab run firewall-dro"), sorted(f.stem for f in (SOURCE / "scenarios").glob("firewall-dro*.toml")))
         self.assertEqual(self.in_bash("lab run -o js"), ["json", "jsonl"])
         self.assertEqual(self.in_bash("lab explain firewall/dr"), ["firewall/drop"])
         self.assertEqual(self.in_bash("lab completion z"), ["zsh"])

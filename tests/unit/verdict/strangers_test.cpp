@@ -52,6 +52,16 @@ TEST(Polled, WhatALaterLookFindsWasNotWaitedForInVain) {
   EXPECT_VERDICT(s, "application/closed", "confirmed");
 }
 
+// netcat at the end of its input has said all it has, polls, and is told of the reset without a read.
+TEST(HalfClosed, AResetThatNoCallMetIsTheOtherEnds) {
+  auto s = with_descriptors();
+  s.act('C', "shutdown write", {.fd = 3}).wire("C>S FA").wire("S>C A");
+  s.act('S', "close", {.fd = 5}).wire("S>C RA").built('S', "TCP_ABORT_ON_CLOSE", "CLOSE");
+  s.counter("TcpExtTCPAbortOnClose", 1).counter("TcpOutRsts", 1).act('C', "close", {.fd = 3}).end();
+  EXPECT_VERDICT(s, "application/closed-unread", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "server");
+}
+
 // The parent closes its copy and goes on; what the child does decides.
 Story forked() {
   auto s = with_descriptors();
