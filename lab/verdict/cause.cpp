@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 
 #include "verdict/names.hpp"
 
@@ -58,6 +59,7 @@ std::string outcome_text(const Case& one) {
   const auto waited = [&] { return span_text(deed->end - deed->start); };
   switch (c.what) {
     case What::no_connect:
+      if (deed && deed->error == EINPROGRESS) return fmt::format("the {}'s connect was never answered", end);
       if (deed && deed->error) return fmt::format("the {}'s connect failed with {}", end, error_name(deed->error));
       if (deed && deed->timed_out) return fmt::format("the {}'s connect timed out after {}", end, waited());
       return fmt::format("the {} never got a connection", end);

@@ -45,12 +45,18 @@ Finding start(const Case& one, std::string_view name) {
   return result;
 }
 
+// An unnamed rule goes by its text.
+std::string label(const Hits& hits) {
+  if (hits.type == "policy") return "the policy of chain " + hits.key.chain;
+  return fmt::format("rule '{}'", hits.name.empty() ? hits.text : hits.name);
+}
+
 void blame_rule(const Case& one, const Hits& hits, Finding& result) {
   result.culprit = rule_culprit(one.facts, hits);
   result.culprit.detail = fmt::format("{}, {}", hits.hook, way(hits.from));
   result.mechanism.push_back(
       record("nft-trace",
-             fmt::format("rule '{}' in {} {} {} {} {}", hits.name, hits.key.family, hits.key.table, hits.key.chain,
+             fmt::format("{} in {} {} {} {} {}", label(hits), hits.key.family, hits.key.table, hits.key.chain,
                          hits.action == "reject" ? "rejected" : "dropped", plural(hits.count, "segment")),
              hits.first, hits.last));
 }
@@ -235,7 +241,7 @@ std::optional<Finding> find_no_answer(const Case& one) {
       "{} to {} got no answer{}; {}",
       client.syns || one.wire_complete ? plural(std::max(client.syns, 1U), "SYN") : std::string("The SYN"),
       to_string(one.conn.server),
-      hits ? fmt::format(": rule '{}' ate {}", hits->name, hits->from == Who::client ? "it" : "the answer") : "",
+      hits ? fmt::format(": {} ate {}", label(*hits), hits->from == Who::client ? "it" : "the answer") : "",
       outcome_text(one));
   return result;
 }

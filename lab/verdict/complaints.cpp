@@ -1,5 +1,6 @@
 // Who was let down first. A connection nobody complains about ended as both meant it to.
 #include <algorithm>
+#include <cerrno>
 
 #include "verdict/case.hpp"
 
@@ -128,8 +129,11 @@ class Docket {
       if (owed || kept_from(one_, who, end_.t, then)) add(What::starved, who, end_, then, false, pending);
     }
     const auto& connect = conn_.acts.client.connect;
-    if (connect && connect->pending && !conn_.handshake)
-      add(What::no_connect, Who::client, end_, progress_of(conn_), false, connect);
+    if (!connect || conn_.handshake || !list_.empty()) return;
+    // A connect that goes on behind a poll has no word of its own: closing what never was connected is giving up.
+    const auto& closers = conn_.acts.client.closers;
+    if (connect->pending || connect->error == EINPROGRESS)
+      add(What::no_connect, Who::client, closers.empty() ? end_ : closers.front().mark, progress_of(conn_), false, connect);
   }
 
   // Without the client's own word: an answer was due by what went over the wire.

@@ -17,7 +17,7 @@ ANSWERS_REFUSED = """
 table inet mine {
   chain in {
     type filter hook input priority 0;
-    tcp dport $server_port tcp flags psh / psh reject with tcp reset
+    tcp dport $server_port tcp flags & psh == psh reject with tcp reset
   }
 }
 """

@@ -1,4 +1,5 @@
 // What programs that are not the lab's own do: they wait in poll, and share descriptors with their children.
+#include <cerrno>
 #include <csignal>
 
 #include "unit/verdict/story.hpp"
@@ -50,6 +51,13 @@ TEST(Polled, WhatALaterLookFindsWasNotWaitedForInVain) {
   look(s, "poll", "[3:POLLIN=POLLIN], 1, 100ms", 1, 1);
   s.act('C', "recv 64", {.bytes = 0, .fd = 3}).act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
   EXPECT_VERDICT(s, "application/closed", "confirmed");
+}
+
+TEST(Polled, AConnectThatNothingAnswersIsNotHealthy) {
+  Story s(Story::Acts::calls);
+  s.act('C', "connect", {.error = EINPROGRESS, .fd = 3}).wire("C>S S 0");
+  look(s, "poll", "[3:POLLOUT], 1, 1000ms", 0, 1000).act('C', "close", {.fd = 3}).end();
+  EXPECT_EQ(s.verdict().cause, "connect/no-answer");
 }
 
 // netcat at the end of its input has said all it has, polls, and is told of the reset without a read.
