@@ -1,4 +1,4 @@
-// What programs did: steps and system calls, and what filters did to them.
+// What programs did: steps and system calls.
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -8,7 +8,7 @@
 namespace lab::verdict {
 namespace {
 
-constexpr std::size_t kTroubles = 64, kComplaints = 16, kClosers = 8;
+constexpr std::size_t kComplaints = 16, kClosers = 8;
 
 // The client is owed an answer when it has said something since it last heard something, or never heard anything.
 // A server is owed nothing: a client may come, stay silent and go.
@@ -23,13 +23,6 @@ bool is_owed(const Conn& conn, Who who, const Deed& deed) {
 // ICMPv6 "administratively prohibited" as the socket tells it (tab_unreach, net/ipv6/icmp.c). A filter fails calls with
 // that number too: only beside an ICMP error is it the path's word.
 bool forbidden(const Conn& conn, const Deed& deed) { return deed.error == EACCES && !conn.icmp.empty(); }
-
-bool blames(const Deed& deed, const Trouble& trouble) {
-  return trouble.filtered && !trouble.known_call && trouble.deed.pid == deed.pid &&
-         (trouble.deed.tid == deed.tid || !deed.tid || !trouble.deed.tid) && trouble.deed.error == deed.error &&
-         kind_of_call(trouble.deed.call) == kind_of_call(deed.call) && trouble.filter_at.t >= deed.start - 1'000'000 &&
-         trouble.filter_at.t <= deed.end + 1'000'000;
-}
 
 }  // namespace
 
@@ -273,83 +266,6 @@ void Ledger::forgive(Conn& conn, Who who, Kind kind) {
                        (one.what == Complaint::What::no_connect && kind == Kind::connect);
     if (one.victim == who && mends && one.deed && one.deed->kind == kind) one.made_good = true;
   }
-}
-
-void Ledger::note_trouble(Process& proc, const Deed& deed, const Address& local, const Address& peer, Found on) {
-  if (deed.pending) return;
-  if (deed.error == 0) {
-    for (auto& one : proc.troubles) {
-      if (one.deed.call != deed.call || !(one.filter_action.empty() || one.filter_action == "errno")) continue;
-      // Another thread's success mends nothing for the one that failed.
-      if (one.conn == Mark::nowhere ? one.deed.tid == deed.tid : (on.conn && one.conn == index_of(*on.conn)))
-        one.made_good = true;
-    }
-    return;
-  }
-  const auto blamed =
-      std::find_if(proc.troubles.rbegin(), proc.troubles.rend(), [&](const Trouble& t) { return blames(deed, t); });
-  if (blamed != proc.troubles.rend()) {
-    blamed->deed = deed;
-    blamed->known_call = true;
-    if (on.conn) {
-      blamed->conn = index_of(*on.conn);
-      blamed->who = on.from;
-    }
-    return;
-  }
-  if (harmless(deed)) return;
-  const bool own = on.conn && (deed.kind == Kind::read || deed.kind == Kind::write || deed.kind == Kind::accept ||
-                               deed.kind == Kind::connect);
-  if (own ? (connection_gone(deed.error) || path_error(deed.error) || misuse(deed.error)) : false) return;
-  if (!own && !shortage(deed) && deed.kind != Kind::accept && deed.kind != Kind::connect) return;
-  if (deed.kind == Kind::connect && path_error(deed.error)) return;  // the network's doing
-  if (proc.troubles.size() >= kTroubles) proc.troubles.erase(proc.troubles.begin() + kTroubles / 2);
-  Trouble one{.deed = deed, .known_call = true, .local = local, .peer = peer};
-  if (on.conn) {
-    one.conn = index_of(*on.conn);
-    one.who = on.from;
-  }
-  proc.troubles.push_back(std::move(one));
-}
-
-void Ledger::take(const evidence::FilterAct& act, Mark mark) {
-  if (act.action == "allow" || act.action == "log") return;
-  auto& proc = process(act.pid);
-  Trouble one{.filtered = true,
-              .filter_action = act.action,
-              .filter_count = act.count,
-              .filter_at = mark,
-              .local = act.local,
-              .peer = act.peer};
-  one.deed = {.kind = kind_of_call(act.call),
-              .shown = act.call,
-              .call = act.call,
-              .pid = act.pid,
-              .tid = act.tid,
-              .fd = act.fd,
-              .error = act.error,
-              .start = mark.t,
-              .end = mark.t,
-              .mark = mark};
-  const auto found = place({.kind = Kind::other, .pid = act.pid, .fd = act.fd, .mark = mark},
-                           act.local.port && act.peer.port ? act.local : Address{}, act.peer);
-  if (found.conn && (one.deed.kind == Kind::read || one.deed.kind == Kind::write || one.deed.kind == Kind::shut ||
-                     one.deed.kind == Kind::close || one.deed.kind == Kind::poll)) {
-    one.conn = index_of(*found.conn);
-    one.who = found.from;
-  }
-  // The call may have been recorded first: the step's own clock reads before the notifier's.
-  for (auto& earlier : proc.troubles)
-    if (!earlier.filtered && earlier.deed.error == act.error && kind_of_call(earlier.deed.call) == one.deed.kind &&
-        earlier.deed.start <= mark.t && mark.t <= earlier.deed.end + 1'000'000) {
-      earlier.filtered = true;
-      earlier.filter_action = act.action;
-      earlier.filter_count = act.count;
-      earlier.filter_at = mark;
-      return;
-    }
-  if (proc.troubles.size() >= kTroubles) proc.troubles.erase(proc.troubles.begin() + kTroubles / 2);
-  proc.troubles.push_back(std::move(one));
 }
 
 }  // namespace lab::verdict

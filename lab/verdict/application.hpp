@@ -1,0 +1,41 @@
+// What an end's program did: the finders behind the application/ rows of the table (causes_application.cpp).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "verdict/cause.hpp"
+
+namespace lab::verdict::application {
+
+std::optional<Finding> find_closed(const Case&);
+std::optional<Finding> find_closed_unread(const Case&);
+std::optional<Finding> find_reset(const Case&);
+std::optional<Finding> find_exited(const Case&);
+std::optional<Finding> find_crashed(const Case&);
+std::optional<Finding> find_killed(const Case&);
+std::optional<Finding> find_stopped(const Case&);
+std::optional<Finding> find_not_accepting(const Case&);
+std::optional<Finding> find_not_reading(const Case&);
+std::optional<Finding> find_not_answering(const Case&);
+std::optional<Finding> find_listener_closed(const Case&);
+std::optional<Finding> find_backend_refused(const Case&);
+
+std::string no_closed(const Case&);
+std::string no_closed_unread(const Case&);
+std::string no_reset(const Case&);
+std::string no_exit(const Case&);
+std::string no_stop(const Case&);
+std::string no_not_accepting(const Case&);
+std::string no_not_reading(const Case&);
+std::string no_not_answering(const Case&);
+
+Record exit_record(const Process& process);
+Record deed_record(const Case& one, Who who, const Deed& deed);
+// The closing segment is this end's own, or was not watched.
+bool closed_by_an_end(const Case& one);
+// A finding about what an end did of its own accord.
+std::optional<Finding> chosen(const Case& one, std::string_view name, Who who, const Closer& closer);
+
+}  // namespace lab::verdict::application

@@ -1,0 +1,102 @@
+// A listener that went away, and a proxy whose own connection failed.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verdict/application.hpp"
+#include "verdict/deeds.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict::application {
+namespace {
+
+// A connection of the same process onwards that never came about, tried while this one was open.
+const Conn* failed_onwards(const Case& one, const std::set<int>& pids) {
+  for (const auto& onwards : one.facts.conns) {
+    if (&onwards == &one.conn || onwards.handshake || onwards.began.t < one.conn.began.t ||
+        onwards.began.t > one.until())
+      continue;
+    const auto& theirs = onwards.acts.client.pids;
+    const auto& held = onwards.holders.client;
+    if (std::any_of(pids.begin(), pids.end(), [&](int pid) { return theirs.count(pid) || held.count(pid); }))
+      return &onwards;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::optional<Finding> find_listener_closed(const Case& one) {
+  if (!closed_by_an_end(one) || one.doer() != Who::server || one.unaccepted() != std::optional(true))
+    return std::nullopt;
+  // A listener that goes away resets for the waiting connection's own socket; one that answers a segment is still
+  // there.
+  const auto& resets = one.conn.built.server;
+  if (std::any_of(resets.begin(), resets.end(), [](const KernelReset& reset) { return reset.state == "LISTEN"; }))
+    return std::nullopt;
+  auto result = finding(one, "application/listener-closed", one.until());
+  result.chosen = true;
+  result.by = "server";
+  for (const int pid : one.holders(Who::server)) {
+    const auto* process = one.facts.process(pid);
+    if (!process) continue;
+    if (const auto& deed = process->closed_listener; deed && deed->start <= one.until())
+      result.mechanism.push_back(deed_record(one, Who::server, *deed));
+    else if (process->exited && !process->by_lab && process->signal == 0)
+      result.mechanism.push_back(exit_record(*process));
+    else
+      continue;
+    result.culprit = process_culprit(process, {});
+  }
+  if (const auto* queue = one.listener(); queue && queue->closed && queue->closed.t <= one.until() + 50'000'000)
+    result.mechanism.push_back(
+        record("sockets", fmt::format("the listener on {} is gone", to_string(queue->local)), queue->closed));
+  if (!one.acts_known(Who::server))
+    result.doubts.push_back("what the server's process did is not known (system calls: off)");
+  for (const auto& snag : one.snags(Who::server))
+    if (!snag.trouble->filtered)
+      result.doubts.push_back(fmt::format("{} had failed with {} before it", snag.trouble->deed.call,
+                                          error_name(snag.trouble->deed.error)));
+  result.summary =
+      fmt::format("The listener went away while the connection still waited to be accepted; {}", outcome_text(one));
+  return result;
+}
+
+std::optional<Finding> find_backend_refused(const Case& one) {
+  if (!one.complaint || one.unconnected()) return std::nullopt;
+  if (one.gone() && one.closing.foreign()) return std::nullopt;
+  const Who who = one.doer();
+  if (who != Who::server) return std::nullopt;
+  const auto pids = one.holders(who);
+  const auto* onwards = failed_onwards(one, pids);
+  const auto last_good = one.conn.acts.server.last_write.t;
+  for (const int pid : pids) {
+    const auto* process = one.facts.process(pid);
+    if (!process) continue;
+    const auto& failed = process->failed_connect;
+    const bool in_time =
+        failed && failed->end >= one.conn.began.t && failed->end <= one.until() && failed->end >= last_good;
+    if (!in_time && !onwards) continue;
+    if (failed && in_time && shortage(*failed)) continue;
+    auto result = finding(one, "application/backend-refused", in_time ? failed->end : onwards->began.t);
+    result.by = "proxy";
+    if (in_time)
+      result.mechanism.push_back(record(
+          failed->step ? "actors" : "syscalls",
+          fmt::format("{}: {} → {}", process_text(process), failed->shown, error_name(failed->error)), failed->mark));
+    if (onwards && onwards->stream.server.rst)
+      result.mechanism.push_back(record("wire",
+                                        fmt::format("{} refused the connection onwards", to_string(onwards->server)),
+                                        onwards->stream.server.rst));
+    if (result.mechanism.empty()) continue;
+    result.culprit = {
+        .kind = "call", .name = "connect", .pid = pid, .detail = failed ? error_name(failed->error) : "no answer"};
+    result.summary =
+        fmt::format("The process that accepted could not connect onwards{} and gave up; {}",
+                    failed && in_time ? fmt::format(" ({})", error_name(failed->error)) : "", outcome_text(one));
+    return result;
+  }
+  return std::nullopt;
+}
+
+}  // namespace lab::verdict::application

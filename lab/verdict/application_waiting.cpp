@@ -1,0 +1,293 @@
+// An end's program left the other alone: stopped, not accepting, not reading, not answering.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "verdict/application.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict::application {
+namespace {
+
+// What each end still lacked when the victim gave up, for the three ways of being left alone.
+struct Standstill {
+  Who victim, doer;
+  bool lost = false;      // something did not get across: not the program's doing
+  bool given_up = false;  // by TCP, not by the program
+  bool crossed = false;   // it is known that everything got across
+  std::optional<bool> unaccepted;
+  std::optional<bool> unread;  // bytes for the doer that it has not read
+  std::uint64_t delivered = 0, read = 0;
+  std::optional<Deed> inside;  // the read that the doer was in
+};
+
+// Bytes that wait to be read. The kernel counts a FIN as one (rcv_nxt, net/ipv4/tcp_diag.c).
+std::uint32_t waiting_in(const evidence::SocketState& s) {
+  const bool finished = s.state == "CLOSE_WAIT" || s.state == "LAST_ACK" || s.state == "CLOSING";
+  return s.receive_queue - (finished && s.receive_queue ? 1U : 0U);
+}
+
+std::optional<Standstill> standstill(const Case& one) {
+  if (!one.starved()) return std::nullopt;
+  const Who victim = one.victim(), doer = other(victim);
+  Standstill s{.victim = victim, .doer = doer};
+  const auto& then = one.complaint->then;
+  // TCP itself gave up: segments were lost, whatever the programs did. A shut window is the exception.
+  s.given_up = one.complaint->deed && one.complaint->deed->error != 0;
+  s.lost = one.gap(victim).any || one.gap(doer).any || !open_hits(one, true).empty();
+  s.delivered = one.conn.wire ? then[victim].delivered : then[victim].written;
+  s.read = then[victim].read;
+  s.unaccepted = doer == Who::server ? one.unaccepted() : std::optional(false);
+  // Accepted later than the victim's patience is not accepted.
+  if (doer == Who::server && one.conn.acts.server.accepted && one.conn.acts.server.accepted.t > one.complaint->at.t)
+    s.unaccepted = true;
+  const auto& seen = one.conn.socket[doer];
+  if (one.acts_known(doer) && (one.conn.wire || one.acts_known(victim)))
+    s.unread = s.delivered > s.read;
+  else if (seen && seen->state.state != "TIME_WAIT")
+    s.unread = waiting_in(seen->state) > 0;
+  s.inside = one.complaint->facing;
+  if (const auto& pending = one.conn.acts[doer].pending;
+      pending && pending->kind == Kind::read && pending->start <= one.complaint->at.t)
+    s.inside = pending;
+  // A step that reads until it has enough takes what comes, and tells only at its end how much that was; the socket's
+  // queue says whether it did (a thread that was killed in its read takes nothing).
+  if (s.inside && (s.inside->exact || s.inside->to_eof) && s.unread == std::optional(true)) {
+    const bool told = seen && seen->at.t > one.conn.stream[victim].last_data.t && seen->state.state != "TIME_WAIT";
+    s.unread = told ? std::optional(waiting_in(seen->state) > 0) : std::nullopt;
+    if (s.unread == std::optional(false)) s.read = s.delivered;
+  }
+  // Written and read agree in both directions: nothing can have been lost.
+  const bool settled = one.acts_known(doer) && one.acts_known(victim) && then[victim].written == then[victim].read &&
+                       then[doer].written == then[doer].read;
+  s.crossed = (one.wire_complete && one.conn.wire) || settled;
+  return s;
+}
+
+Finding alone(const Case& one, std::string_view name, const Standstill& s) {
+  auto result = finding(one, name, one.conn.handshake_at ? one.conn.handshake_at.t : one.conn.began.t);
+  result.chosen = true;
+  result.by = by_text(one, s.doer);
+  result.doubts = waiting_doubts(one, s.doer);
+  if (!s.crossed) result.doubts.push_back("whether everything got across is not known (wire: off or incomplete)");
+  for (const int pid : one.holders(s.doer)) {
+    const auto* process = one.facts.process(pid);
+    if (!process) continue;
+    result.culprit = process_culprit(process, {});
+    for (const auto& [tid, deed] : process->inside)
+      result.mechanism.push_back(
+          record(deed.step ? "actors" : "syscalls", deed_text(process, s.doer, deed), deed.mark));
+    if (process->inside.empty() && process->last)
+      result.mechanism.push_back(record(process->last->step ? "actors" : "syscalls",
+                                        "last " + deed_text(process, s.doer, *process->last), process->last->mark));
+  }
+  return result;
+}
+
+bool inside_io(const Case& one, Who who) {
+  for (const int pid : one.holders(who))
+    if (const auto* process = one.facts.process(pid))
+      for (const auto& [tid, deed] : process->inside)
+        if (deed.kind == Kind::read) return true;
+  return false;
+}
+
+}  // namespace
+
+std::optional<Finding> find_stopped(const Case& one) {
+  if (!one.starved()) return std::nullopt;
+  const Who who = one.doer();
+  for (const int pid : one.holders(who)) {
+    const auto* process = one.facts.process(pid);
+    if (!process || !process->stopped || process->stopped.t > one.until()) continue;
+    if (process->resumed && process->resumed.t < one.until()) continue;
+    // What it did after the stop was seen says that it was not stopped.
+    const auto& acts = one.conn.acts[who];
+    if (std::max(acts.last_read.t, acts.last_write.t) > process->stopped.t) continue;
+    auto result = finding(one, "application/stopped", process->stopped.t);
+    result.by = by_text(one, who);
+    result.mechanism.push_back(
+        record("processes", fmt::format("{} is {}", process_text(process), process->stop_state), process->stopped));
+    for (const auto& signal : process->signals)
+      if (signal.sent.signal == SIGSTOP || signal.sent.signal == SIGTSTP)
+        result.mechanism.push_back(
+            record("signals", fmt::format("{} from process {}", signal_title(signal.sent.signal), signal.sent.sender),
+                   signal.at));
+    result.culprit = process_culprit(process, process->stop_state);
+    result.summary = fmt::format("The {}'s process is {}, not gone: its kernel still acknowledges, nobody reads; {}",
+                                 name_of(who), process->stop_state, outcome_text(one));
+    return result;
+  }
+  return std::nullopt;
+}
+
+std::optional<Finding> find_not_accepting(const Case& one) {
+  const auto s = standstill(one);
+  if (!s || s->doer != Who::server || s->unaccepted != std::optional(true)) return std::nullopt;
+  const auto* queue = one.listener();
+  const bool deferred =
+      queue && queue->options.find("defer-accept") != std::string::npos && !one.conn.stream.client.first_data;
+  if ((s->lost || s->given_up) && !deferred) return std::nullopt;
+  // Still in SYN_RECV, or never seen past it: the handshake's last ACK may be what is missing.
+  const auto& server = one.conn.socket.server;
+  const bool opened = one.conn.left_syn_recv.server || (server && server->state.state == "ESTABLISHED") ||
+                      one.conn.stream.server.answered;
+  // The handshake's last ACK reached the server's end, nothing ate it there, the queue had room, and still the kernel
+  // keeps the connection back: what a listener with TCP_DEFER_ACCEPT does (tcp_check_req, net/ipv4/tcp_minisocks.c).
+  const auto& facts = one.facts;
+  const bool kept_back = !deferred && server && server->state.state == "SYN_RECV" && one.conn.stream.server.answered &&
+                         !one.conn.stream.client.first_data && facts.complete("nft-trace") &&
+                         facts.complete("counters") && facts.counter("TcpExtListenOverflows") == 0;
+  if (server && server->state.state == "SYN_RECV" && !deferred && !kept_back) return std::nullopt;
+  auto result = alone(one, "application/not-accepting", *s);
+  if (const auto& seen = one.conn.socket.server; seen && seen->state.inode == 0)
+    result.mechanism.insert(
+        result.mechanism.begin(),
+        record("sockets",
+               fmt::format("the server's socket is {} and attached to no file: not accepted", seen->state.state),
+               seen->at));
+  if (queue && queue->most_waiting > 0)
+    result.mechanism.insert(
+        result.mechanism.begin(),
+        record("sockets", fmt::format("the listener's accept queue holds {} of {}", queue->most_waiting, queue->limit),
+               queue->last_seen));
+  if (deferred)
+    result.mechanism.insert(
+        result.mechanism.begin(),
+        record(
+            "sockets",
+            fmt::format("the listener defers accept until data comes ({}), and the client sent none", queue->options),
+            queue->last_seen));
+  const bool in_accept = std::any_of(one.facts.processes.begin(), one.facts.processes.end(), [&](const auto& entry) {
+    return one.holders(Who::server).count(entry.first) &&
+           std::any_of(entry.second.inside.begin(), entry.second.inside.end(),
+                       [](const auto& in) { return in.second.kind == Kind::accept; });
+  });
+  if (kept_back) {
+    result.mechanism.insert(
+        result.mechanism.begin(),
+        record("sockets", "the server's socket is in SYN_RECV although the handshake's last ACK came", server->at));
+    result.doubts.push_back("whether the listener defers accept was not seen");
+  }
+  if (!opened && !deferred && !kept_back)
+    result.doubts.push_back("whether the server's end was ever open is not known");
+  if (in_accept && !deferred && !kept_back)
+    result.doubts.push_back("the server is inside accept, which would have returned");
+  result.summary = fmt::format("The connection waits in the listen queue: nobody accepted it; {}", outcome_text(one));
+  if (deferred || kept_back)
+    result.summary =
+        fmt::format("The listener defers accept until the client speaks, and the client waits for the server; {}",
+                    outcome_text(one));
+  return result;
+}
+
+std::optional<Finding> find_not_reading(const Case& one) {
+  const auto s = standstill(one);
+  if (!s || s->unaccepted == std::optional(true) || s->unread != std::optional(true)) return std::nullopt;
+  if ((s->lost || s->given_up) && !one.conn.stream[s->doer].zero_window) return std::nullopt;
+  auto result = alone(one, "application/not-reading", *s);
+  if (one.acts_known(s->doer))
+    result.mechanism.insert(
+        result.mechanism.begin(),
+        record("wire", fmt::format("{} acknowledged, {} read", plural(s->delivered, "byte"), s->read),
+               one.conn.stream[s->victim].acked_at));
+  if (const auto& seen = one.conn.socket[s->doer]; seen && seen->state.receive_queue)
+    result.mechanism.insert(result.mechanism.begin(),
+                            record("sockets",
+                                   fmt::format("{} lie unread in the {}'s receive queue",
+                                               plural(seen->state.receive_queue, "byte"), name_of(s->doer)),
+                                   seen->at));
+  // With bytes there, a read that does not return is not the program's choice.
+  if (inside_io(one, s->doer))
+    result.doubts.push_back(fmt::format("the {} is inside a read that should have returned", name_of(s->doer)));
+  if (!s->unaccepted && s->doer == Who::server) result.doubts.push_back("whether it was accepted is not known");
+  result.summary = fmt::format("The {} does not read: {} acknowledged, {} read; {}", name_of(s->doer),
+                               plural(s->delivered, "byte"), s->read, outcome_text(one));
+  return result;
+}
+
+namespace {
+
+// It meant to close, and a descriptor elsewhere keeps the connection open: its FIN is what does not come.
+void tell_held_open(const Case& one, const Standstill& s, const Deed& closed, const SocketFacts& alive,
+                    Finding& result) {
+  result.by = name_of(s.doer);
+  result.mechanism = {deed_record(one, s.doer, closed),
+                      record("sockets",
+                             fmt::format("the {}'s socket is still {} and attached to a file {} after its close",
+                                         name_of(s.doer), alive.state.state, span_text(alive.at.t - closed.end)),
+                             alive.at)};
+  result.culprit = {.kind = "call", .name = closed.call, .pid = closed.pid, .detail = "another descriptor holds it"};
+  result.summary = fmt::format(
+      "The {} closed its descriptor, and another one (in a parent, a child, an inherited program) holds the "
+      "connection open; {}",
+      name_of(s.doer), outcome_text(one));
+}
+
+}  // namespace
+
+std::optional<Finding> find_not_answering(const Case& one) {
+  const auto s = standstill(one);
+  if (!s || s->lost || s->given_up || s->unaccepted == std::optional(true) || s->unread != std::optional(false))
+    return std::nullopt;
+  // It was inside a write, with room for it at the other end: the answer was on its way.
+  if (one.complaint->then[s->doer].writing && one.conn.stream[s->victim].window != 0) return std::nullopt;
+  auto result = alone(one, "application/not-answering", *s);
+  const bool both = s->inside || one.conn.acts[s->doer].pending || inside_io(one, s->doer);
+  if (both) result.by = "nobody";
+  if (s->inside && !s->inside->pending)
+    result.mechanism.insert(result.mechanism.begin(), record(s->inside->step ? "actors" : "syscalls",
+                                                             fmt::format("the {} was inside {} at that moment",
+                                                                         name_of(s->doer), s->inside->shown),
+                                                             s->inside->mark));
+  if (!one.acts_known(s->doer)) {
+    if (const auto& seen = one.conn.socket[s->doer]; seen)
+      result.mechanism.push_back(record(
+          "sockets", fmt::format("the {}'s receive queue is empty and it sent nothing", name_of(s->doer)), seen->at));
+  }
+  if (!s->unaccepted && s->doer == Who::server) result.doubts.push_back("whether it was accepted is not known");
+  for (const int pid : one.holders(s->doer))
+    if (const auto* process = one.facts.process(pid))
+      for (const auto& [tid, deed] : process->inside)
+        if (deed.kind == Kind::close || deed.kind == Kind::shut)
+          result.doubts.push_back(
+              fmt::format("the {} is inside {}, which should have returned", name_of(s->doer), deed.shown));
+  // Bytes that a read brought in and that the program never saw would stand in no queue.
+  result.summary = both ? fmt::format("Both ends wait for the other: the {} read {} and waits for more; {}",
+                                      name_of(s->doer), plural(s->read, "byte"), outcome_text(one))
+                        : fmt::format("The {} read what was sent ({}) and did not answer; {}", name_of(s->doer),
+                                      plural(s->delivered, "byte"), outcome_text(one));
+  for (const auto& deed : one.conn.acts[s->doer].closers)
+    if (const auto* alive = one.held_open(s->doer, deed); alive && deed.end <= one.until())
+      tell_held_open(one, *s, deed, *alive, result);
+  return result;
+}
+
+std::string no_stop(const Case& one) {
+  if (!one.starved()) return {};
+  for (const int pid : one.holders(one.doer()))
+    if (const auto* process = one.facts.process(pid); process && process->at_end && !process->stopped)
+      return fmt::format("{} is {}", process_text(process), process->at_end->state);
+  return {};
+}
+std::string no_not_accepting(const Case& one) {
+  if (!one.starved() || one.unaccepted() != std::optional(false)) return {};
+  return one.conn.acts.server.accepted ? "the server accepted it" : "its socket is held by a process";
+}
+std::string no_not_reading(const Case& one) {
+  const auto s = standstill(one);
+  if (!s || s->unread != std::optional(false)) return {};
+  return fmt::format("{} acknowledged, {} read", plural(s->delivered, "byte"), s->read);
+}
+std::string no_not_answering(const Case& one) {
+  const auto s = standstill(one);
+  if (!s) return {};
+  if (s->lost && s->delivered == 0 && one.conn.wire)
+    return fmt::format("nothing that the {} sent was acknowledged", name_of(s->victim));
+  if (one.conn.acts[s->doer].last_write && one.complaint->then[s->doer].written > 0)
+    return fmt::format("the {} wrote {}", name_of(s->doer), plural(one.complaint->then[s->doer].written, "byte"));
+  return {};
+}
+
+}  // namespace lab::verdict::application

@@ -1,0 +1,65 @@
+// What programs did: steps and system calls in one form.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "verdict/facts/place.hpp"
+
+namespace lab::verdict {
+
+// ---- acts: steps and system calls alike
+
+enum class Kind : std::uint8_t {
+  connect,
+  accept,
+  read,
+  write,
+  shut,
+  close,
+  reset,
+  listener_close,
+  poll,
+  pause,
+  spawn,
+  memory,
+  descriptor,
+  file,
+  exec,
+  exit,
+  other
+};
+
+struct Deed {
+  Kind kind = Kind::other;
+  std::string shown;  // "recv 64", "recvfrom"
+  std::string call;   // the system call
+  bool step = false;
+  bool exact = false;    // it said how much it waits for (recv-exactly, expect)
+  bool to_eof = false;   // it waits for the end of file itself
+  bool pending = false;  // had not returned when the run ended, or its process died in it
+  bool eof = false, timed_out = false;
+  bool linger_reset = false;
+  int pid = 0, tid = 0, fd = -1, error = 0;
+  std::int64_t bytes = -1, start = 0, end = 0;
+  Mark mark;
+};
+
+// What the holders of one end did with it.
+struct Acts {
+  bool any = false;
+  std::uint64_t read = 0, written = 0;                     // bytes
+  Mark first, last_read, last_write, connected, accepted;  // with more than 0 bytes
+  Mark asked_reset;                                        // SO_LINGER 0 or a disconnect
+  std::optional<Deed> connect;                             // the last connect()
+  std::optional<Deed> pending;                             // the read or write that never returned
+  std::vector<Deed> closers;                               // close, shutdown, reset, exec: the first eight
+  std::optional<Deed> last;
+  std::set<int> pids;
+  std::set<int> users;  // of them: who read or wrote
+};
+
+}  // namespace lab::verdict

@@ -1,0 +1,92 @@
+// One connection: its two streams, what its ends did, and who complained.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "evidence/event.hpp"
+#include "verdict/facts/acts.hpp"
+#include "verdict/facts/wire.hpp"
+
+namespace lab::verdict {
+
+// How far a direction was when somebody complained.
+struct Progress {
+  std::uint64_t sent = 0, delivered = 0, written = 0, read = 0;
+  bool open = false, accepted = false;
+  bool writing = false;  // inside a write that had not returned: its bytes are in neither sum yet
+  std::uint32_t repeats = 0;
+  Mark open_since;
+};
+
+struct Complaint {
+  enum class What : std::uint8_t {
+    no_connect,  // connect() failed
+    eof,         // the other end's FIN came where something was owed
+    reset,       // a call failed because the connection is gone
+    cut,         // a reset on the wire
+    starved,     // it waited in vain
+    failed,      // its own call failed for a reason of its own
+    died         // its process was killed
+  };
+  What what = What::starved;
+  Who victim = Who::client;
+  Mark at;
+  std::optional<Deed> deed;
+  bool owed = false;  // something was certainly awaited
+  bool weak = false;  // read off the wire alone
+  bool made_good = false;
+  Both<Progress> then;         // as it stood at that moment
+  std::optional<Deed> facing;  // the other end was inside this read then
+};
+
+struct SocketFacts {
+  evidence::SocketState state;
+  Mark at;
+};
+
+struct KernelReset {  // TCP built a reset for this end
+  std::string reason, state;
+  Mark at;
+};
+
+struct Conn {
+  Address client, server;
+  bool known_order = false;  // which end opened it is certain
+  bool wire = false;         // some segment of it was seen
+  bool handshake = false;
+  Mark began, handshake_at;
+  Mark ended;
+  Both<Stream> stream;
+  Both<Acts> acts;
+  Both<std::optional<SocketFacts>> socket;  // as last seen
+  Both<std::optional<SocketFacts>> gone;    // its last word when it was freed
+  Both<std::optional<SocketFacts>> before;  // the state before the last one
+  Both<std::optional<SocketFacts>> alive;   // last seen ESTABLISHED or CLOSE_WAIT: it had closed nothing yet
+  Both<std::set<int>> holders;              // pids that socket diagnostics showed
+  Both<bool> left_syn_recv;                 // the server's socket was seen past SYN_RECV
+  Both<std::vector<KernelReset>> built;     // resets that TCP built
+  Both<Mark> kernel_closed;                 // a state change away from ESTABLISHED by that end itself
+  std::vector<Hits> hits;
+  std::vector<IcmpFacts> icmp;
+  std::vector<Complaint> complaints;
+  std::optional<Both<Progress>> at_closing;  // as it stood when the first FIN or RST came by
+  // Address translation.
+  bool translated = false;
+  Address asked;      // what the client aimed at, where that is not `server`
+  Mark flow_gone;     // conntrack forgot it
+  Mark untranslated;  // a later segment under the address that translation should have changed
+  // Segments that carry on this flow under other ports or addresses.
+  std::uint32_t strays = 0;
+  Mark stray;
+  std::string stray_to;
+  Both<Mark> retransmit;  // kernel's own word
+  // A rule that writes into segments met one of this flow.
+  Mark rewritten;
+  Hits rewriter;
+};
+
+}  // namespace lab::verdict

@@ -1,0 +1,120 @@
+// Address translation that vanished, and rules that write into segments.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verdict/firewall.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict::firewall {
+namespace {
+
+bool damaged(const std::string& reason) {
+  return reason == "TCP_CSUM" || reason == "IP_CSUM" || reason == "SKB_CSUM" || reason == "CSUM" ||
+         reason == "TCP_BAD_OPTION" || reason == "HDR_TRUNC" || reason == "PKT_TOO_SMALL" || reason == "IP_INHDR";
+}
+
+}  // namespace
+
+std::optional<Finding> find_nat_lost(const Case& one) {
+  const auto& conn = one.conn;
+  if (!one.complaint || one.unconnected() || !conn.translated) return std::nullopt;
+  const ChangeFacts* change = nullptr;
+  for (const auto& c : one.facts.changes)
+    if ((c.change.kind == "rule-deleted" || c.change.kind == "table-deleted" || c.change.kind == "rule-added") &&
+        c.at.t >= conn.began.t && c.at.t <= one.until() + 50'000'000) {
+      const auto rule = one.facts.rules.find({c.change.netns, "", "", "", c.change.handle});
+      (void)rule;
+      const auto text = c.change.object + " " + c.change.detail;
+      const bool nat = text.find("nat") != std::string::npos || text.find("redirect") != std::string::npos ||
+                       text.find("masquerade") != std::string::npos || c.change.kind == "table-deleted";
+      if (nat && !change) change = &c;
+    }
+  const bool forgotten = conn.flow_gone && conn.flow_gone.t <= one.until() + 50'000'000 &&
+                         (!conn.ended || conn.flow_gone.t <= conn.ended.t + 50'000'000);
+  const bool naked = bool(conn.untranslated) || conn.strays > 0;
+  if (!naked && !(forgotten && one.starved()) && !(change && one.starved())) return std::nullopt;
+  std::int64_t at = one.until();
+  if (change) at = std::min(at, change->at.t);
+  if (forgotten) at = std::min(at, conn.flow_gone.t);
+  if (conn.untranslated) at = std::min(at, conn.untranslated.t);
+  auto result = finding(one, "firewall/nat-lost", at);
+  if (change) {
+    result.mechanism.push_back(
+        record("changes", fmt::format("{}: {}", change->change.kind, change->change.object), change->at));
+    result.culprit = {.kind = "rule",
+                      .text = change->change.object,
+                      .handle = change->change.handle,
+                      .pid = change->change.pid,
+                      .detail = change->change.kind};
+  }
+  if (forgotten)
+    result.mechanism.push_back(
+        record("conntrack", "the flow's entry was destroyed while the connection lived", conn.flow_gone));
+  if (conn.untranslated)
+    result.effect.push_back(record("wire",
+                                   fmt::format("a segment to {} that translation should have changed to {}",
+                                               to_string(conn.asked), to_string(conn.server)),
+                                   conn.untranslated));
+  if (conn.strays)
+    result.effect.push_back(record("wire",
+                                   fmt::format("{} of the flow under other addresses, the first {}",
+                                               plural(conn.strays, "segment"), conn.stray_to),
+                                   conn.stray));
+  if (!naked) result.doubts.push_back("no segment without its translation was seen");
+  result.summary = fmt::format(
+      "The address translation of the live connection vanished, so its segments went astray; {}", outcome_text(one));
+  return result;
+}
+
+// A SYN or SYN,ACK within the window of an established connection is answered with a challenge and counted in both.
+std::int64_t damaged_segments(const Facts& facts) {
+  const auto errors = facts.counter("TcpInErrs") - facts.counter("TcpExtTCPSYNChallenge");
+  return facts.counter("TcpInCsumErrors") + std::max<std::int64_t>(errors, 0);
+}
+
+std::optional<Finding> find_mangled(const Case& one) {
+  const auto& conn = one.conn;
+  if (!one.complaint || conn.translated || one.unconnected()) return std::nullopt;
+  const Hits* word = nullptr;
+  for (const auto* hits : open_hits(one, false))
+    if (damaged(hits->reason) && !word) word = hits;
+  const auto errors = damaged_segments(one.facts);
+  const bool harmed = conn.strays > 0 || word || (errors > 0 && (one.gap(Who::client).any || one.gap(Who::server).any));
+  if (!harmed && !conn.rewritten) return std::nullopt;
+  if (!harmed && !one.gap(Who::client).any && !one.gap(Who::server).any && !one.gone()) return std::nullopt;
+  if (!harmed && one.gone() && !one.closing.foreign() && one.acts_known(one.doer()) &&
+      one.closer(one.doer()).how != Closer::How::unknown)
+    return std::nullopt;
+  auto result = finding(one, "firewall/mangled",
+                        conn.rewritten ? conn.rewritten.t
+                        : word         ? word->open_first.t
+                        : conn.stray   ? conn.stray.t
+                                       : one.until());
+  if (conn.rewritten) {
+    result.mechanism.push_back(
+        record("nft-trace",
+               fmt::format("{} wrote into a segment of the flow: {}", rule_text(conn.rewriter), conn.rewriter.text),
+               conn.rewritten));
+    result.culprit = rule_culprit(one.facts, conn.rewriter);
+    if (!harmed) result.doubts.push_back("no segment was seen to have suffered from it");
+  }
+  if (word)
+    result.mechanism.push_back(record(
+        "kernel", fmt::format("{} dropped: {}", plural(word->count, "segment"), word->reason), word->open_first));
+  if (conn.strays)
+    result.effect.push_back(record("wire",
+                                   fmt::format("{} of the flow under other addresses, the first {}",
+                                               plural(conn.strays, "segment"), conn.stray_to),
+                                   conn.stray));
+  if (errors > 0)
+    result.effect.push_back(
+        record("counters", fmt::format("{} with errors arrived", plural(static_cast<std::uint64_t>(errors), "segment")),
+               one.facts.counter_mark("TcpInErrs")));
+  if (!conn.rewritten) result.doubts.push_back("which rule rewrote them is not known");
+  result.summary =
+      fmt::format("Segments were rewritten on their way so that TCP could not use them; {}", outcome_text(one));
+  return result;
+}
+
+}  // namespace lab::verdict::firewall

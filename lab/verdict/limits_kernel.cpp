@@ -1,0 +1,130 @@
+// The kernel had no room: the listen queue, the receive buffer.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "verdict/limits.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict::limits {
+namespace {
+
+bool overflow_reason(const std::string& reason) { return reason.find("LISTEN_OVERFLOW") != std::string::npos; }
+
+bool buffer_reason(const std::string& reason) {
+  return reason == "SOCKET_RCVBUFF" || reason == "TCP_ZEROWINDOW" || reason == "TCP_RCVQ" ||
+         reason == "SOCKET_BACKLOG" || reason == "PROTO_MEM" || reason == "RCVQ_FULL";
+}
+
+}  // namespace
+
+std::optional<Finding> find_accept_queue(const Case& one) {
+  if (!one.complaint || one.unconnected() || one.victim() != Who::client || one.conn.acts.server.accepted)
+    return std::nullopt;
+  const auto& server = one.conn.socket.server;
+  const bool never_open = !one.conn.left_syn_recv.server && (!server || server->state.state == "SYN_RECV");
+  const Hits* told_by = nullptr;
+  for (const auto& hits : one.conn.hits)
+    if (!hits.rule && overflow_reason(hits.reason)) told_by = &hits;
+  const auto counted = one.facts.counter("TcpExtListenOverflows");
+  if (!told_by && (counted <= 0 || !never_open)) return std::nullopt;
+  if (one.gone() && (one.closing.fin || one.conn.stream.server.rst_acks)) return std::nullopt;
+  if (one.starved() && !one.gap(Who::client).any && !told_by) return std::nullopt;
+  auto result = finding(one, "limits/accept-queue", one.conn.handshake_at ? one.conn.handshake_at.t : one.conn.began.t);
+  result.by = "server";
+  if (told_by)
+    result.mechanism.push_back(record(
+        "kernel", fmt::format("{} dropped: {}", plural(told_by->count, "segment"), told_by->reason), told_by->first));
+  if (counted > 0)
+    result.mechanism.push_back(record("counters", fmt::format("TcpExtListenOverflows moved by {}", counted),
+                                      one.facts.counter_mark("TcpExtListenOverflows")));
+  const auto* queue = one.listener();
+  if (queue) {
+    result.mechanism.push_back(
+        record("sockets", fmt::format("the listener's queue held {} of {}", queue->most_waiting, queue->limit),
+               queue->last_seen));
+    result.culprit = {
+        .kind = "limit", .name = "accept queue", .detail = fmt::format("{} of {}", queue->most_waiting, queue->limit)};
+  }
+  if (!told_by && one.facts.conns.size() > 1 && !one.conn.stream.client.repeats)
+    result.doubts.push_back("the counter does not say which connection overflowed");
+  result.summary = fmt::format(
+      "The listen queue was full when the handshake's last ACK came, so the server never opened the connection that "
+      "the client holds; {}",
+      outcome_text(one));
+  return result;
+}
+
+std::optional<Finding> find_receive_buffer(const Case& one) {
+  if (!one.starved()) return std::nullopt;
+  for (const Who receiver : {other(one.victim()), one.victim()}) {
+    const auto& conn = one.conn;
+    const Who sender = other(receiver);
+    const bool shut = conn.stream[receiver].zero_window && conn.stream[receiver].window == 0;
+    // More to send than the window holds, and nothing under way: the sender waits for it to open.
+    const auto& sending = conn.socket[sender];
+    const bool slit = sending && sending->state.timer == "probe" &&
+                      sending->state.not_sent > sending->state.send_window && sending->state.send_window > 0 &&
+                      sending->state.unacked == 0;
+    const bool narrow = shut || slit;
+    const bool lacking =
+        one.gap(sender).any || narrow || one.complaint->then[sender].written > one.complaint->then[sender].delivered;
+    if (!lacking) continue;
+    const auto& seen = conn.socket[receiver];
+    const bool drained =
+        (seen && seen->state.receive_queue == 0) ||
+        (one.acts_known(receiver) && one.complaint->then[sender].read >= one.complaint->then[sender].delivered);
+    if (!drained) continue;
+    const Hits* told_by = nullptr;
+    for (const auto& hits : conn.hits)
+      if (!hits.rule && buffer_reason(hits.reason) && hits.from == sender && hits.open_first) told_by = &hits;
+    std::string_view counter;
+    for (const auto* name : {"TcpExtTCPRcvQDrop", "TcpExtTCPZeroWindowDrop", "TcpExtTCPToZeroWindowAdv",
+                             "TcpExtTCPWantZeroWindowAdv", "TcpExtTCPRcvCollapsed", "TcpExtRcvPruned"})
+      if (counter.empty() && one.facts.counter(name) > 0) counter = name;
+    if (!told_by && counter.empty() && !narrow) continue;
+    if (!told_by && !narrow && !open_hits(one, true).empty()) continue;
+    auto result = finding(one, "limits/receive-buffer", conn.handshake_at ? conn.handshake_at.t : conn.began.t);
+    result.by = by_text(one, receiver);
+    if (told_by)
+      result.mechanism.push_back(
+          record("kernel",
+                 fmt::format("{} of the {} dropped at the receiver: {}", plural(told_by->count, "segment"),
+                             name_of(sender), told_by->reason),
+                 told_by->first));
+    if (!counter.empty())
+      result.mechanism.push_back(record("counters", fmt::format("{} moved by {}", counter, one.facts.counter(counter)),
+                                        one.facts.counter_mark(counter)));
+    if (slit)
+      result.mechanism.push_back(
+          record("sockets",
+                 fmt::format("the {} has {} to send and a window of {}", name_of(sender),
+                             plural(sending->state.not_sent, "byte"), sending->state.send_window),
+                 sending->at));
+    if (shut)
+      result.mechanism.push_back(
+          record("wire", fmt::format("the {} advertises a window of 0 although its program reads", name_of(receiver)),
+                 conn.stream[receiver].zero_window));
+    if (!told_by && !narrow) result.doubts.push_back("the counter does not say which connection it was");
+    result.culprit = {.kind = "limit", .name = "receive buffer", .detail = seen ? seen->state.options : std::string()};
+    result.summary =
+        fmt::format("The {}'s receive buffer is too small to take what the {} sends, though its program reads; {}",
+                    name_of(receiver), name_of(sender), outcome_text(one));
+    return result;
+  }
+  return std::nullopt;
+}
+
+std::string no_accept_queue(const Case& one) {
+  if (!one.facts.complete("counters") || one.facts.counter("TcpExtListenOverflows") > 0) return {};
+  return "TcpExtListenOverflows moved by 0";
+}
+std::string no_receive_buffer(const Case& one) {
+  if (!one.starved() || !one.wire_complete || !one.conn.wire) return {};
+  for (const Who who : {Who::client, Who::server})
+    if (one.conn.stream[who].zero_window) return {};
+  return fmt::format("neither end shut its window (last: {} and {})", one.conn.stream.client.window,
+                     one.conn.stream.server.window);
+}
+
+}  // namespace lab::verdict::limits

@@ -1,0 +1,210 @@
+// A limit of the process or its cgroup was hit.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+
+#include "verdict/limits.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict::limits {
+namespace {
+
+struct Limit {
+  std::string_view cause, what;         // "limits/descriptors", "descriptors"
+  std::vector<std::string_view> names;  // of LimitState
+  bool (*matches)(const Deed& deed);
+  std::string_view change;  // of Change, "" for none
+};
+
+const LimitFacts* limit_of(const Process& process, const Limit& limit) {
+  const LimitFacts* found = nullptr;
+  for (const auto name : limit.names)
+    if (const auto at = process.limits.find(std::string(name)); at != process.limits.end())
+      if (!found || at->second.state.hit) found = &at->second;
+  return found;
+}
+
+std::string limit_text(const Process& process, const Limit& limit) {
+  if (const auto* known = limit_of(process, limit))
+    return fmt::format("{} = {}, {} used", known->state.name, known->state.limit, known->state.used);
+  for (const auto& given : process.given)
+    for (const auto name : limit.names)
+      if (given.starts_with(fmt::format("{}=", name))) return given;
+  return {};
+}
+
+const ChangeFacts* told(const Facts& facts, std::string_view kind, std::int64_t until) {
+  for (const auto& one : facts.changes)
+    if (one.change.kind == kind && one.at.t <= until) return &one;
+  return nullptr;
+}
+
+// The kernel fails calls with these errors for no other reason than the limit; a filter can fake them.
+void part_from_filters(const Case& one, const Process& process, const Limit& limit, const Trouble& trouble,
+                       Finding& result) {
+  if (one.facts.complete("filters")) return;
+  const auto* known = limit_of(process, limit);
+  const bool used_up = known && known->state.limit && (known->state.hit || known->state.used >= known->state.limit);
+  const bool full =
+      trouble.deed.error == EMFILE && known && process.at_end && process.at_end->descriptors >= known->state.limit;
+  if (!used_up && !full)
+    result.doubts.push_back(
+        fmt::format("a filter can fail {} with {} too (filters: off), and the limit was not seen used up",
+                    trouble.deed.call, error_name(trouble.deed.error)));
+}
+
+std::optional<Finding> by_failed_call(const Case& one, const Limit& limit) {
+  const Who who = one.doer();
+  for (const auto& snag : one.snags(who)) {
+    const auto& trouble = *snag.trouble;
+    if (trouble.filtered || !limit.matches(trouble.deed)) continue;
+    auto result = finding(one, limit.cause, trouble.deed.end);
+    result.by = by_text(one, who);
+    const auto deed = deed_text(snag.process, who, trouble.deed);
+    result.mechanism.push_back(record(trouble.deed.step ? "actors" : "syscalls", deed, trouble.deed.mark));
+    const auto value = limit_text(*snag.process, limit);
+    if (const auto* known = limit_of(*snag.process, limit))
+      result.mechanism.push_back(record("limits", value, known->at));
+    part_from_filters(one, *snag.process, limit, trouble, result);
+    result.culprit = {.kind = "limit",
+                      .name = limit_of(*snag.process, limit) ? limit_of(*snag.process, limit)->state.name
+                                                             : std::string(limit.names.front()),
+                      .pid = snag.process->pid,
+                      .detail = fmt::format("{} → {}{}{}", trouble.deed.call, error_name(trouble.deed.error),
+                                            value.empty() ? "" : "; ", value)};
+    result.summary = fmt::format("The {} had no {} left: {} failed with {}{}; {}", name_of(who), limit.what,
+                                 trouble.deed.call, error_name(trouble.deed.error),
+                                 value.empty() ? "" : fmt::format(" ({})", value), outcome_text(one));
+    return result;
+  }
+  return std::nullopt;
+}
+
+// A signal that stands for a limit, or SIGKILL where the limit's own record says that it was hit.
+std::optional<Finding> by_signal(const Case& one, const Limit& limit, int signal) {
+  if (!one.gone() || one.closing.foreign()) return std::nullopt;
+  const Who who = one.doer();
+  const auto closer = one.closer(who);
+  if (closer.how != Closer::How::signalled || !closer.process) return std::nullopt;
+  const auto& process = *closer.process;
+  const auto* known = limit_of(process, limit);
+  const auto* change = limit.change.empty() ? nullptr : told(one.facts, limit.change, process.exited.t);
+  const bool hit = (known && known->state.hit) || change;
+  if (process.signal != signal && !(process.signal == SIGKILL && hit)) return std::nullopt;
+  for (const auto& sent : process.signals)
+    if (sent.sent.signal == process.signal && !sent.sent.by_kernel && sent.sent.sender &&
+        sent.sent.sender != process.pid)
+      return std::nullopt;
+  auto result = finding(one, limit.cause, one.closing.any ? one.closing.at.t : process.exited.t);
+  result.by = by_text(one, who);
+  result.mechanism.push_back(
+      record("actors", fmt::format("{} was killed by {}", process_text(&process), signal_title(process.signal)),
+             process.exited));
+  if (known) result.mechanism.push_back(record("limits", limit_text(process, limit), known->at));
+  if (change)
+    result.mechanism.push_back(
+        record("changes", fmt::format("{} {}", change->change.kind, change->change.object), change->at));
+  if (!closer.sure) result.doubts = closing_doubts(one, who, closer);
+  const auto value = limit_text(process, limit);
+  result.culprit = {.kind = "limit",
+                    .name = known ? known->state.name : std::string(limit.names.front()),
+                    .pid = process.pid,
+                    .detail = value};
+  result.summary =
+      fmt::format("The {}'s process hit its limit on {}{} and was killed by {}; {}", name_of(who), limit.what,
+                  value.empty() ? "" : fmt::format(" ({})", value), signal_title(process.signal), outcome_text(one));
+  return result;
+}
+
+const Limit kDescriptors{"limits/descriptors",
+                         "descriptors",
+                         {"nofile"},
+                         [](const Deed& d) { return d.error == EMFILE || d.error == ENFILE; },
+                         ""};
+const Limit kProcesses{"limits/processes",
+                       "processes or threads",
+                       {"nproc", "cgroup.pids"},
+                       [](const Deed& d) { return d.error == EAGAIN && d.kind == Kind::spawn; },
+                       ""};
+const Limit kMemory{"limits/memory",
+                    "memory",
+                    {"as", "cgroup.memory", "data"},
+                    [](const Deed& d) { return d.error == ENOMEM; },
+                    "cgroup-oom-kill"};
+const Limit kFileSize{"limits/file-size", "file size", {"fsize"}, [](const Deed& d) { return d.error == EFBIG; }, ""};
+const Limit kCpuTime{"limits/cpu-time", "CPU time", {"cpu"}, [](const Deed&) { return false; }, ""};
+
+std::string no_failed_call(const Case& one, const Limit& limit) {
+  if (!one.complaint || !one.acts_known(one.doer())) return {};
+  for (const int pid : one.holders(one.doer())) {
+    const auto* process = one.facts.process(pid);
+    if (!process) continue;
+    if (std::any_of(process->troubles.begin(), process->troubles.end(),
+                    [&](const Trouble& t) { return limit.matches(t.deed); }))
+      return {};
+  }
+  return fmt::format("no call of the {} failed for want of {}", name_of(one.doer()), limit.what);
+}
+
+// A group's share of CPU time is handed out anew in each period (kernel/sched/fair.c, default_cfs_period).
+constexpr std::int64_t kPeriod = 100'000'000;
+
+bool inside_a_wait(const Process& process) {
+  return std::any_of(process.inside.begin(), process.inside.end(), [](const auto& in) {
+    const auto kind = in.second.kind;
+    return kind == Kind::read || kind == Kind::write || kind == Kind::accept || kind == Kind::poll;
+  });
+}
+
+// It worked on the answer and was held back for most of the time that the other end waited.
+std::optional<Finding> find_throttled(const Case& one) {
+  if (!one.starved() || one.gap(one.victim()).any || !one.complaint->deed) return std::nullopt;
+  const Who who = one.doer();
+  const auto& work = one.conn.acts[who].last_read;
+  const auto waited = one.complaint->deed->end - one.complaint->deed->start;
+  for (const int pid : one.holders(who)) {
+    const auto* process = one.facts.process(pid);
+    if (!process || !work || inside_a_wait(*process)) continue;
+    const auto at = process->limits.find("cgroup.cpu");
+    if (at == process->limits.end() || !at->second.state.hit || work.t > one.until()) continue;
+    const auto& state = at->second.state;
+    const auto share = static_cast<std::int64_t>(std::min<std::uint64_t>(state.limit, 100));
+    const auto held = static_cast<std::int64_t>(state.used) * kPeriod * (100 - share) / 100;
+    // The count is read at intervals, the last time after the other end gave up.
+    if (held < std::max(waited, at->second.at.t - work.t) / 2) continue;
+    auto result = finding(one, "limits/cpu-time", work.t);
+    result.by = by_text(one, who);
+    const auto value = fmt::format("cgroup.cpu = {} %, used up in {}", state.limit, plural(state.used, "period"));
+    result.mechanism.push_back(record("limits", value + " of 100 ms", at->second.at));
+    result.culprit = {.kind = "limit", .name = "cgroup.cpu", .pid = pid, .detail = value};
+    result.summary = fmt::format("The {} was at work, but its control group had no CPU time left ({}); {}",
+                                 name_of(who), value, outcome_text(one));
+    return result;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Finding> find_descriptors(const Case& one) { return by_failed_call(one, kDescriptors); }
+std::optional<Finding> find_processes(const Case& one) { return by_failed_call(one, kProcesses); }
+std::optional<Finding> find_memory(const Case& one) {
+  if (auto found = by_failed_call(one, kMemory)) return found;
+  return by_signal(one, kMemory, -1);
+}
+std::optional<Finding> find_file_size(const Case& one) {
+  if (auto found = by_failed_call(one, kFileSize)) return found;
+  return by_signal(one, kFileSize, SIGXFSZ);
+}
+std::optional<Finding> find_cpu_time(const Case& one) {
+  if (auto found = find_throttled(one)) return found;
+  return by_signal(one, kCpuTime, SIGXCPU);
+}
+
+std::string no_descriptors(const Case& one) { return no_failed_call(one, kDescriptors); }
+std::string no_processes(const Case& one) { return no_failed_call(one, kProcesses); }
+std::string no_memory(const Case& one) { return no_failed_call(one, kMemory); }
+
+}  // namespace lab::verdict::limits
