@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "report/rows.hpp"
+#include "verdict/reasons.hpp"
 
 namespace lab::report {
 namespace {
@@ -87,7 +88,8 @@ class Packets {
   }
 
   void see(const evidence::KernelEvent& e, std::int64_t t_ns) {
-    if (e.kind != "drop" || e.flags.empty() || e.reason == "NETFILTER_DROP") return;
+    if (e.kind != "drop" || e.flags.empty() || e.reason == "NETFILTER_DROP" || !verdict::takes_segment(e.reason))
+      return;
     const auto sender = flow_.sender(e.source, e.target);
     if (sender == Side::none) return;
     const auto row = find(towards(sender), e.flags, e.seq, 0, t_ns);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "verdict/ledger.hpp"
+#include "verdict/reasons.hpp"
 
 namespace lab::verdict {
 namespace {
@@ -31,17 +32,6 @@ bool has(const std::string& flags, char flag) { return flags.find(flag) != std::
 
 bool same_eater(const Hits& a, const Hits& b) {
   return a.rule == b.rule && a.from == b.from && a.key == b.key && a.reason == b.reason && a.hook == b.hook;
-}
-
-// Reasons that end no data's life: the packet had been delivered, or the socket was on its way out.
-bool ordinary(const std::string& reason) {
-  return reason.empty() || reason == "NOT_SPECIFIED" || reason == "NO_SOCKET" || reason == "CONSUMED" ||
-         reason == "QUEUE_PURGE" || reason == "TCP_OLD_DATA" || reason == "TCP_OLD_ACK" ||
-         reason == "TCP_OLD_SEQUENCE" || reason == "TCP_CLOSE" || reason == "TCP_FLAGS" || reason == "TCP_RESET" ||
-         reason == "TCP_ABORT_ON_DATA" || reason == "TCP_FASTOPEN" || reason == "TCP_INVALID_SYN" ||
-         reason == "TCP_ACK_UNSENT_DATA" || reason == "TCP_OVERWINDOW" || reason == "TCP_INVALID_SEQUENCE" ||
-         reason == "TCP_TOO_OLD_ACK" || reason == "TCP_INVALID_ACK_SEQUENCE" || reason == "TCP_RFC7323_PAWS" ||
-         reason == "TCP_OFOMERGE" || reason == "SKB_CONSUMED";
 }
 
 }  // namespace
@@ -162,7 +152,7 @@ void Ledger::take(const evidence::KernelEvent& event, Mark mark) {
   if (!found.conn) return event.kind == "drop" || event.kind == "state" ? put_off(event, mark) : void();
   auto& conn = *found.conn;
   if (event.kind == "drop") {
-    if (ordinary(event.reason)) return;
+    if (!takes_segment(event.reason)) return;
     Hits one{.rule = false, .reason = event.reason, .where = event.where, .from = found.from};
     eaten(conn, std::move(one), event.flags, event.seq, 0, event.length, mark);
   } else if (event.kind == "retransmit") {

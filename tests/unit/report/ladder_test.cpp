@@ -59,6 +59,23 @@ TEST(Ladder, ASegmentThatAnInputHookAteIsOneRowThatStops) {
   EXPECT_GT(ladder.rows[0].reach, 90);
 }
 
+// The kernel also names a reason when it throws away what had been read or what its own reset answers.
+TEST(Ladder, ADropReasonStopsOnlyWhatItTook) {
+  for (const auto& [reason, stop] : {std::pair{"XDP", "kernel: XDP"}, std::pair{"QUEUE_PURGE", ""}}) {
+    evidence::Timeline t;
+    t.events = {at(10, segment(true, "PA", 101, 501, 12)), at(30, evidence::KernelEvent{.kind = "drop",
+                                                                                        .reason = reason,
+                                                                                        .source = kClient,
+                                                                                        .target = kServer,
+                                                                                        .flags = "PA",
+                                                                                        .seq = 101,
+                                                                                        .length = 12})};
+    const auto ladder = climb(t, connection(), true);
+    ASSERT_EQ(ladder.rows.size(), 1U);
+    EXPECT_EQ(ladder.rows[0].stop, stop);
+  }
+}
+
 TEST(Ladder, ATraceOfAnotherConnectionStopsNothing) {
   evidence::Timeline t;
   auto hit = eaten("input", "PA", 101, 501, 12);
