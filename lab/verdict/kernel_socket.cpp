@@ -82,6 +82,8 @@ std::optional<Finding> find_expired(const Case& one) {
   const Who victim = one.victim(), who = other(victim);
   const auto& stream = conn.stream[who];
   if (!stream.rst || stream.rst_acks) return std::nullopt;  // a socket that is gone answers, it does not abort
+  // What went out without its translation met another address, where there never was a socket of the connection.
+  if (conn.untranslated && conn.untranslated.t <= stream.rst.t) return std::nullopt;
   const KernelReset* built = nullptr;
   for (const auto& reset : conn.built[who])
     if ((reset.reason == "NO_SOCKET" || reset.reason == "TCP_FLAGS") &&

@@ -55,6 +55,8 @@ Ledger::Found Ledger::adopt_answer(const evidence::Segment& segment) {
   auto& conn = facts_.conns[at->second];
   if (conn.client.port != segment.target.port && conn.client.ip != segment.target.ip) return {};
   conn.translated = true;
+  // On lo the SYN is seen behind the output hook's translation, its answer under the address that was asked for.
+  if (segment.netns.empty() && segment.target == conn.client && !conn.asked.known()) conn.asked = segment.source;
   alias(segment.source, segment.target, at->second, Who::server);
   return {&conn, Who::server};
 }
