@@ -120,6 +120,7 @@ Decision healthy(const Case& one) {
       d.verdict.because.push_back(
           {"wire", fmt::format("{} made good what was lost", plural(c.repeats + s.repeats, "repetition")), {}});
   }
+  if (d.verdict.status != Status::confirmed) d.verdict.next = missing_sources(one.facts);
   return d;
 }
 
@@ -233,6 +234,8 @@ Decision decide_without_connections(const Facts& facts) {
   v.status = known && facts.complete("wire") ? Status::confirmed : Status::likely;
   if (facts.listeners.empty() && facts.on("sockets")) v.summary += ", and nobody listened";
   for (const auto next : entry->next) v.next.emplace_back(next);
+  if (v.status != Status::confirmed)
+    for (auto& missing : missing_sources(facts)) v.next.push_back(std::move(missing));
   return d;
 }
 
