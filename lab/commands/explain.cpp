@@ -35,6 +35,8 @@ bool is_cause(const std::string& what) {
 
 std::ifstream open(const std::string& file) {
   std::ifstream in(file, std::ios::binary);
+  if (in) in.peek();  // a directory can be opened and not be read
+  if (in.eof()) in.clear();
   if (in) return in;
   const int error = errno;
   const auto near = scenario::did_you_mean(file, cause_names());

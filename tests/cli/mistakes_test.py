@@ -73,10 +73,19 @@ class Files(Case):
         self.assertIn("no-such-program", done.stdout + done.stderr)
 
     def test_a_file_that_is_no_evidence(self):
-        self.write("foreign.jsonl", '{"a": 1}\n')
-        self.write("empty.jsonl", "")
-        for name in ("foreign.jsonl", "empty.jsonl"):
-            self.assertIn(name, self.says(2, "explain", name).stderr)
+        foreign = {"foreign.jsonl": '{"a": 1}\n', "empty.jsonl": "", "scenario.toml": CLEAN, "prose.txt": "It was the firewall.\n",
+                   "report.json": '{ "schema": 1, "scenario": "x", "verdict": { "cause": "none" } }\n',
+                   "end.jsonl": '{"kind":"end","events":0}\n',
+                   "newer.jsonl": '{"kind":"lab-evidence","format":99,"version":"9.9"}\n{"kind":"end","events":0}\n'}
+        for name, text in foreign.items():
+            with self.subTest(file=name):
+                self.write(name, text)
+                done = self.says(2, "explain", name)
+                self.assertEqual(done.stdout, "")
+                self.assertIn(f"{name}: line 1: ", done.stderr)
+        (self.folder / "binary").write_bytes(b"\x0a\x0d\x0d\x0a\x00\xff" * 100)
+        self.assertIn("line 1: not an evidence file of lab", self.says(2, "explain", "./binary").stderr)
+        self.assertIn("Is a directory", self.says(2, "explain", ".").stderr)
 
     def test_nothing_is_left_behind(self):
         self.write("clean.toml", CLEAN)
