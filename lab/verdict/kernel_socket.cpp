@@ -113,6 +113,9 @@ std::optional<Finding> find_expired(const Case& one) {
                fmt::format("the reset came {} after the {}'s FIN, FIN_WAIT2 lasts {}",
                            span_text(stream.rst.t - stream.fin.t), name_of(who), span_text(timeout)),
                stream.fin));
+  if (conn.translated && !vanished)
+    result.doubts.push_back(
+        "addresses were translated: a segment that lost its translation is answered in the same way");
   result.culprit = {
       .kind = "socket", .name = name_of(who), .detail = stream.fin ? "FIN_WAIT2 expired" : "freed without a FIN"};
   result.summary =

@@ -90,5 +90,40 @@ TEST(Routed, WithEventsMissing) {
   }
 }
 
+// A masquerading gateway that forgot the flow: the client's next bytes meet the listener under the client's own
+// address.
+TEST(Routed, WithoutItsTranslationASegmentMeetsTheListener) {
+  Story s;
+  const char *client = "127.0.0.1:45000", *server = "127.0.0.1:8080", *gateway = "127.0.0.9:45000";
+  const auto pass = [&](bool forth, const char* seen_by_server, const char* flags, std::uint32_t seq, std::uint32_t ack,
+                        std::uint32_t length) {
+    const char* const names[] = {forth ? "client" : "server", "router", "router", forth ? "server" : "client"};
+    for (int hop = 0; hop < 4; ++hop) {
+      const auto end = *evidence::parse_address((hop < 2) == forth ? client : seen_by_server);
+      const auto other = *evidence::parse_address(server);
+      s.put(evidence::Segment{.netns = names[hop],
+                              .device = "veth",
+                              .outgoing = hop % 2 == 0,
+                              .source = forth ? end : other,
+                              .target = forth ? other : end,
+                              .flags = flags,
+                              .seq = seq,
+                              .ack = ack,
+                              .length = length,
+                              .window = 512,
+                              .ttl = 64});
+    }
+  };
+  pass(true, gateway, "S", 100, 0, 0);
+  pass(false, gateway, "SA", 500, 101, 0);
+  pass(true, gateway, "A", 101, 501, 0);
+  s.act('C', "connect").from(gateway).act('S', "accept").from(client).act('C', "send 6", {.bytes = 6});
+  pass(true, client, "PA", 101, 501, 6);
+  s.built('S', "TCP_FLAGS", "LISTEN");
+  pass(false, client, "R", 501, 0, 0);
+  s.recv_fails('C', ECONNRESET).counter("TcpOutRsts", 1).end();
+  EXPECT_VERDICT(s, "kernel/socket-expired", "likely");
+}
+
 }  // namespace
 }  // namespace lab::verdict
