@@ -22,8 +22,8 @@ int complain(const char* what, const std::string& hint, int status) {
 
 int main(int argc, char** argv) {
   constexpr int usage = 2, skipped = 77, broken = 125;
-  // write(2) then says what went wrong: EFBIG beyond RLIMIT_FSIZE, EPIPE where a sandbox has died. A sandbox begins with
-  // every signal's default.
+  // write(2) then says what went wrong: EFBIG beyond RLIMIT_FSIZE, EPIPE where a sandbox has died. A sandbox begins
+  // with every signal's default.
   std::signal(SIGXFSZ, SIG_IGN);
   std::signal(SIGPIPE, SIG_IGN);
   try {

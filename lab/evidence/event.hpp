@@ -23,18 +23,19 @@
 
 namespace lab::evidence {
 
-using What = std::variant<Segment, IcmpError, TraceHit, RuleState, SocketState, Counter, ProcessStart, StepDone, ProcessExit, Output,
-                          SignalSent, ProcessState, Call, FilterAct, LimitState, KernelEvent, Flow, Change, SystemFact, Milestone>;
+using What = std::variant<Segment, IcmpError, TraceHit, RuleState, SocketState, Counter, ProcessStart, StepDone,
+                          ProcessExit, Output, SignalSent, ProcessState, Call, FilterAct, LimitState, KernelEvent, Flow,
+                          Change, SystemFact, Milestone>;
 
 struct Event {
   std::int64_t t_ns = 0;
-  bool read_time = false;       // the source has no timestamps; t_ns is when the event was read
+  bool read_time = false;  // the source has no timestamps; t_ns is when the event was read
   What what;
   bool operator==(const Event&) const = default;
 };
 
-// The source's name as reports print it: "wire", "nft-trace", "rules", "sockets", "counters", "actors", "signals", "processes",
-// "syscalls", "filters", "limits", "kernel", "conntrack", "changes", "system", "lab".
+// The source's name as reports print it: "wire", "nft-trace", "rules", "sockets", "counters", "actors", "signals",
+// "processes", "syscalls", "filters", "limits", "kernel", "conntrack", "changes", "system", "lab".
 std::string_view source_of(const What& what);
 // The type's own name in the file: "segment", "icmp", "trace", "rule", "socket", …
 std::string_view kind_of(const What& what);

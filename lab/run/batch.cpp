@@ -71,7 +71,8 @@ std::string to_text(const std::vector<Problem>& problems) {
 }
 
 bool runs_program(const scenario::Scenario& scenario) {
-  return std::any_of(scenario.actors.begin(), scenario.actors.end(), [](const auto& actor) { return !actor.run.empty(); });
+  return std::any_of(scenario.actors.begin(), scenario.actors.end(),
+                     [](const auto& actor) { return !actor.run.empty(); });
 }
 
 bool without(const Options& options, const char* name) {
@@ -125,7 +126,8 @@ class Sky {
     try {
       if (const auto problems = examine(scenario); !problems.empty())
         return results.put(index, failed(scenario, Failure::invalid, to_text(problems)));
-      slots_.push_back({index, &scenario, std::make_unique<Flight>(scenario, options_, [this] { return probe_.get(); })});
+      slots_.push_back(
+          {index, &scenario, std::make_unique<Flight>(scenario, options_, [this] { return probe_.get(); })});
       probe_.get();
     } catch (const std::exception& error) {
       results.put(index, failed(scenario, kind_of(error), error.what()));
@@ -185,16 +187,17 @@ class Sky {
     return false;
   }
   void drain() {
-    if (auto* probe = probe_.loaded()) probe->drain([&](evidence::KernelProbe::Sandbox sandbox, evidence::Event&& event) {
-      for (auto& slot : slots_)
-        if (slot.flight->watched() == sandbox) slot.flight->see(std::move(event));
-    });
+    if (auto* probe = probe_.loaded())
+      probe->drain([&](evidence::KernelProbe::Sandbox sandbox, evidence::Event&& event) {
+        for (auto& slot : slots_)
+          if (slot.flight->watched() == sandbox) slot.flight->see(std::move(event));
+      });
   }
   report::Report land(Slot& slot) {
     try {
       // Every actor has been reaped before init's last word: judging need not wait for the namespaces to be taken down.
       if (!slot.flight->whole()) slot.flight->wait();
-      drain();   // the last events of its processes come with their end
+      drain();  // the last events of its processes come with their end
       for (const auto& account : probe_.off())
         if (account.name == "kernel" || !slot.flight->traces_calls()) slot.flight->account(account);
       return slot.flight->land();

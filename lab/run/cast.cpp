@@ -22,8 +22,8 @@ struct Cast::Member {
   const scenario::Actor* what = nullptr;
   std::unique_ptr<actors::Actor> actor;
   sandbox::Filter filter;
-  std::unique_ptr<sandbox::Notifier> notifier;   // where the filter asks init
-  std::unique_ptr<GroupMeter> meter;             // of its control group, where it has one
+  std::unique_ptr<sandbox::Notifier> notifier;  // where the filter asks init
+  std::unique_ptr<GroupMeter> meter;            // of its control group, where it has one
   std::vector<pid_t> pids;
   bool started = false;
 
@@ -120,9 +120,9 @@ std::vector<evidence::Collector> Cast::accounts() const {
 void Cast::prepare(const Member& member, int keep_fd) const {
   const auto& what = *member.what;
   const auto& ns = netns_of(namespaces_, what.role);
-  if (namespaces_.size() > 1) sys::check(::setns(ns.ns.get(), CLONE_NEWNET), "enter the network namespace of " + what.name);
-  if (const auto group = setup_.cgroups.find(what.name); group != setup_.cgroups.end())
-    sandbox::enter(group->second);
+  if (namespaces_.size() > 1)
+    sys::check(::setns(ns.ns.get(), CLONE_NEWNET), "enter the network namespace of " + what.name);
+  if (const auto group = setup_.cgroups.find(what.name); group != setup_.cgroups.end()) sandbox::enter(group->second);
   std::vector<int> keep;
   if (keep_fd >= 0) keep.push_back(keep_fd);
   if (member.notifier) keep.push_back(member.notifier->mailbox());
@@ -206,7 +206,7 @@ void Cast::took(pid_t pid, int status) {
   evidence::ProcessExit exit{.pid = pid};
   if (WIFSIGNALED(status)) {
     exit.signal = WTERMSIG(status);
-    exit.by_lab = stopping_ && exit.signal == SIGKILL;   // a child that nobody had reaped died long before
+    exit.by_lab = stopping_ && exit.signal == SIGKILL;  // a child that nobody had reaped died long before
     exit.core = WCOREDUMP(status);
   } else {
     exit.status = WEXITSTATUS(status);
@@ -237,13 +237,13 @@ bool Cast::has(Role role) const {
 }
 
 bool Cast::ended(Role role) const {
-  return std::all_of(members_.begin(), members_.end(), [&](const auto& m) {
-    return m->what->role != role || (m->started && m->actor->all_ended());
-  });
+  return std::all_of(members_.begin(), members_.end(),
+                     [&](const auto& m) { return m->what->role != role || (m->started && m->actor->all_ended()); });
 }
 
 bool Cast::all_ended() const {
-  return std::all_of(members_.begin(), members_.end(), [](const auto& m) { return m->started && m->actor->all_ended(); });
+  return std::all_of(members_.begin(), members_.end(),
+                     [](const auto& m) { return m->started && m->actor->all_ended(); });
 }
 
 // Whoever loses its parent becomes init's child; a kernel without this list (CONFIG_PROC_CHILDREN) has no orphans.
@@ -335,15 +335,18 @@ void Cast::report_rule(const Member& member, std::size_t index) const {
   const auto& rule = member.what->seccomp->rules[index];
   const auto kind = rule.action.kind;
   if (kind == FilterAction::allow || kind == FilterAction::log) return;
-  FaultCount count{.kind = "seccomp", .name = member.what->name + ": " + rule.source, .count = member.notifier->fired(index)};
+  FaultCount count{
+      .kind = "seccomp", .name = member.what->name + ": " + rule.source, .count = member.notifier->fired(index)};
   const auto endings = member.actor->endings();
-  const bool fatal = kind == FilterAction::kill_process || kind == FilterAction::kill_thread || kind == FilterAction::trap;
+  const bool fatal =
+      kind == FilterAction::kill_process || kind == FilterAction::kill_thread || kind == FilterAction::trap;
   if (!count.count && fatal)
     count.count = static_cast<std::uint64_t>(std::count_if(endings.begin(), endings.end(), [](const auto& e) {
       return WIFSIGNALED(e.status) && WTERMSIG(e.status) == SIGSYS;
     }));
   // A killed thread's process lives on, and a trap may have a handler: neither leaves a record.
-  count.unobserved = !count.count && kind != FilterAction::fail && kind != FilterAction::stall && kind != FilterAction::kill_process;
+  count.unobserved =
+      !count.count && kind != FilterAction::fail && kind != FilterAction::stall && kind != FilterAction::kill_process;
   teller_.seccomp(count);
 }
 

@@ -50,7 +50,8 @@ sandbox::Plan plan_of(const scenario::Scenario& scenario) {
   std::error_code ignored;
   plan.visible.push_back(std::filesystem::current_path(ignored).string());
   if (!scenario.path.empty()) plan.visible.push_back(absolute_folder(scenario.path));
-  plan.programs = std::any_of(scenario.actors.begin(), scenario.actors.end(), [](const auto& a) { return !a.run.empty(); });
+  plan.programs =
+      std::any_of(scenario.actors.begin(), scenario.actors.end(), [](const auto& a) { return !a.run.empty(); });
   return plan;
 }
 
@@ -98,7 +99,8 @@ Flight::~Flight() = default;
 bool Flight::traces_calls() const {
   const auto& without = options_.without;
   const bool wanted = std::find(without.begin(), without.end(), "syscalls") == without.end();
-  const bool program = std::any_of(scenario_.actors.begin(), scenario_.actors.end(), [](const auto& a) { return !a.run.empty(); });
+  const bool program =
+      std::any_of(scenario_.actors.begin(), scenario_.actors.end(), [](const auto& a) { return !a.run.empty(); });
   return wanted && program && !probe_() && evidence::CallTracer::why_not().empty();
 }
 
@@ -126,20 +128,20 @@ void Flight::abort(const std::string& why) {
   }
 }
 
-void Flight::wait() {
-  status_ = sandbox_->wait();
-}
+void Flight::wait() { status_ = sandbox_->wait(); }
 
 report::Report Flight::land() {
   if (!listener_.whole() && gathered_.failure == Failure::none) {
     gathered_.failure = Failure::lab;
-    gathered_.reason = WIFSIGNALED(status_)
-                           ? "the sandbox's first process was killed by " + sys::signal_name(WTERMSIG(status_))
-                           : "the sandbox's first process ended without a word, status " + std::to_string(WEXITSTATUS(status_));
+    gathered_.reason =
+        WIFSIGNALED(status_)
+            ? "the sandbox's first process was killed by " + sys::signal_name(WTERMSIG(status_))
+            : "the sandbox's first process ended without a word, status " + std::to_string(WEXITSTATUS(status_));
   }
   if (watched_) {
     const auto mine = [&](evidence::KernelProbe::Sandbox, evidence::Event&& event) { see(std::move(event)); };
-    for (auto& account : probe_()->finish(*watched_, mine)) gathered_.timeline.provenance.collectors.push_back(std::move(account));
+    for (auto& account : probe_()->finish(*watched_, mine))
+      gathered_.timeline.provenance.collectors.push_back(std::move(account));
   }
   gathered_.timeline.provenance.ended_ns = sys::now_ns();
   ended_ns_ = gathered_.ended_ns;

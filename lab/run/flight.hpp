@@ -1,4 +1,5 @@
-// One run as lab sees it from outside: a sandbox under way, the evidence that comes out of it, and the report at its end.
+// One run as lab sees it from outside: a sandbox under way, the evidence that comes out of it, and the report at its
+// end.
 #pragma once
 
 #include <functional>
@@ -61,9 +62,9 @@ class Flight {
   Listener listener_;
   sys::Descriptor records_, go_;
   std::int64_t began_ns_ = 0, ended_ns_ = 0;
-  int status_ = 0;   // init's wait status
+  int status_ = 0;  // init's wait status
   sys::Deadline last_call_;
-  Groups groups_;   // gone after the sandbox
+  Groups groups_;  // gone after the sandbox
   std::unique_ptr<sandbox::Sandbox> sandbox_;
 };
 

@@ -48,7 +48,9 @@ void run(Setup& setup, Teller& teller) {
   Stage stage(*setup.scenario, teller, watchers, cast);
   const bool deadline = stage.perform();
   for (const auto& held : rules.held())
-    if (!held.helper) teller.rule({.name = held.name, .text = held.text, .place = held.place, .packets = held.packets, .bytes = held.bytes});
+    if (!held.helper)
+      teller.rule(
+          {.name = held.name, .text = held.text, .place = held.place, .packets = held.packets, .bytes = held.bytes});
   for (auto account : watchers.accounts()) {
     if (account.name == "nft-trace" && account.on && account.why.empty()) account.why = rules.left_out();
     teller.account(account);
@@ -56,7 +58,7 @@ void run(Setup& setup, Teller& teller) {
   for (const auto& account : cast.accounts()) teller.account(account);
   teller.times(started, acting, sys::now_ns(), deadline);
   teller.show({});
-  teller.flush();   // lab judges while the collectors are closed
+  teller.flush();  // lab judges while the collectors are closed
 }
 
 Failure kind_of(const std::exception& error) {
@@ -77,7 +79,7 @@ int play(Setup& setup) {
   try {
     teller.flush();
   } catch (const std::exception&) {
-    return 125;   // lab is gone: nobody is left to tell
+    return 125;  // lab is gone: nobody is left to tell
   }
   return 0;
 }

@@ -42,12 +42,13 @@ bool names(const scenario::Step& step, const char* end) { return !step.words.emp
 
 }  // namespace
 
-// A step about an end happens in that end's namespace, addresses are the server's; one about a device, in the first that has it; the others where
-// the rules are (the router, or loopback's one namespace).
+// A step about an end happens in that end's namespace, addresses are the server's; one about a device, in the first
+// that has it; the others where the rules are (the router, or loopback's one namespace).
 void Acts::inside(const scenario::Step& step, const std::function<void()>& work) {
   if (namespaces_.size() == 1) return sandbox::inside(namespaces_[0], work);
   if (names(step, "client")) return sandbox::inside(netns_of(namespaces_, Role::client), work);
-  if (names(step, "server") || step.verb == Verb::address) return sandbox::inside(netns_of(namespaces_, Role::server), work);
+  if (names(step, "server") || step.verb == Verb::address)
+    return sandbox::inside(netns_of(namespaces_, Role::server), work);
   if (step.verb == Verb::link)
     for (const auto& ns : namespaces_) {
       bool found = false;

@@ -11,7 +11,9 @@ Rulesets::Rulesets(const scenario::Scenario& scenario, const std::vector<sandbox
   const auto& firewall = scenario.firewall;
   if (!firewall.ruleset.empty()) {
     firewall::Loaded loaded;
-    sandbox::inside(netns_, [&] { loaded = firewall::load(firewall.ruleset, flow_, firewall.ruleset_file, firewall.ruleset_line); });
+    sandbox::inside(netns_, [&] {
+      loaded = firewall::load(firewall.ruleset, flow_, firewall.ruleset_file, firewall.ruleset_line);
+    });
     if (!loaded.ok) throw Invalid(loaded.messages);
     sandbox::inside(netns_, [&] { tracing_ = std::make_unique<firewall::Tracing>(flow_); });
   }
@@ -19,8 +21,7 @@ Rulesets::Rulesets(const scenario::Scenario& scenario, const std::vector<sandbox
 }
 
 firewall::Ruleset& Rulesets::typed() {
-  if (!typed_)
-    sandbox::inside(netns_, [&] { typed_ = std::make_unique<firewall::Ruleset>(flow_.family, flow_); });
+  if (!typed_) sandbox::inside(netns_, [&] { typed_ = std::make_unique<firewall::Ruleset>(flow_.family, flow_); });
   return *typed_;
 }
 
@@ -36,11 +37,11 @@ void Rulesets::remove(const std::string& name) { typed().remove(name); }
 
 std::string Rulesets::left_out() const {
   const auto account = tracing_ ? tracing_->account() : firewall::Tracing::Account{};
-  return account.skipped ? fmt::format("{} segments were not traced, to stay below {} a second", account.skipped, firewall::Tracing::kRate) : "";
+  return account.skipped ? fmt::format("{} segments were not traced, to stay below {} a second", account.skipped,
+                                       firewall::Tracing::kRate)
+                         : "";
 }
 
-std::vector<firewall::Held> Rulesets::held() const {
-  return typed_ ? typed_->held() : std::vector<firewall::Held>{};
-}
+std::vector<firewall::Held> Rulesets::held() const { return typed_ ? typed_->held() : std::vector<firewall::Held>{}; }
 
 }  // namespace lab::run

@@ -28,8 +28,8 @@ class Rulesets {
 
   firewall::Flow flow_;
   const sandbox::Netns& netns_;
-  std::unique_ptr<firewall::Tracing> tracing_;   // of a whole ruleset; typed rules trace what they match
-  std::unique_ptr<firewall::Ruleset> typed_;   // made with the first typed rule
+  std::unique_ptr<firewall::Tracing> tracing_;  // of a whole ruleset; typed rules trace what they match
+  std::unique_ptr<firewall::Ruleset> typed_;    // made with the first typed rule
 };
 
 }  // namespace lab::run

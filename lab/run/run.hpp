@@ -1,4 +1,5 @@
-// One run: builds the sandbox, lets the actors act, gathers evidence, judges, compares. The only room that knows everybody.
+// One run: builds the sandbox, lets the actors act, gathers evidence, judges, compares. The only room that knows
+// everybody.
 #pragma once
 
 #include <filesystem>
@@ -14,12 +15,12 @@
 namespace lab::run {
 
 struct Options {
-  bool rootless = false;               // leave BPF and cgroups out although root
-  std::vector<std::string> without;    // collectors switched off, by source name: "syscalls", "kernel", …
-  bool control = false;                // take the faults out
-  bool keep_frames = false;            // Segment::frame is filled, for a capture file
-  bool alone = true;                   // no other run follows that could use the time of this one's end
-  std::string command;                 // for the provenance
+  bool rootless = false;             // leave BPF and cgroups out although root
+  std::vector<std::string> without;  // collectors switched off, by source name: "syscalls", "kernel", …
+  bool control = false;              // take the faults out
+  bool keep_frames = false;          // Segment::frame is filled, for a capture file
+  bool alone = true;                 // no other run follows that could use the time of this one's end
+  std::string command;               // for the provenance
 };
 
 struct Outcome {
@@ -29,8 +30,8 @@ struct Outcome {
 // Runs one scenario to its end. The lab's failures become Result::error, never an exception.
 report::Report run_one(const scenario::Scenario& scenario, const Options& options);
 
-// Many at once, `jobs` sandboxes in parallel; `done` is called in the order of `scenarios`. Ends early when `interrupted` is set
-// (by a signal handler) or `done` returns false.
+// Many at once, `jobs` sandboxes in parallel; `done` is called in the order of `scenarios`. Ends early when
+// `interrupted` is set (by a signal handler) or `done` returns false.
 struct Batch {
   const std::vector<scenario::Scenario>* scenarios = nullptr;
   std::uint64_t repeat = 1;
@@ -53,7 +54,10 @@ std::string kernel_rules(const scenario::Scenario& scenario);
 int shell(const scenario::Scenario& scenario, const std::vector<std::string>& command, const Options& options);
 
 // Mistakes that only the machine's libraries know: rules no kernel accepts, sysctls a namespace can't set.
-struct Problem { scenario::Place place; std::string message, hint; };
+struct Problem {
+  scenario::Place place;
+  std::string message, hint;
+};
 std::vector<Problem> examine(const scenario::Scenario& scenario);
 
 }  // namespace lab::run

@@ -18,7 +18,7 @@ using report::Result;
 
 namespace {
 
-using Instance = std::pair<std::string, std::uint32_t>;   // actor's name, instance
+using Instance = std::pair<std::string, std::uint32_t>;  // actor's name, instance
 
 // A step's times count from the first actor's start: the report's zero.
 report::StepLine step_line(const evidence::StepDone& step, std::int64_t zero) {
@@ -39,7 +39,8 @@ class ActorLines {
     line(step.role, step.actor, step.instance).steps.push_back(step_line(step, zero_));
   }
   void see(const evidence::Event& event) {
-    if (const auto* start = std::get_if<evidence::ProcessStart>(&event.what)) line(start->role, start->actor, start->instance);
+    if (const auto* start = std::get_if<evidence::ProcessStart>(&event.what))
+      line(start->role, start->actor, start->instance);
     if (const auto* step = std::get_if<evidence::StepDone>(&event.what)) see(*step);
     if (const auto* exit = std::get_if<evidence::ProcessExit>(&event.what)) end(*exit);
     if (const auto* output = std::get_if<evidence::Output>(&event.what)) say(*output);
@@ -48,7 +49,7 @@ class ActorLines {
 
  private:
   void end(const evidence::ProcessExit& exit) {
-    if (exit.actor.empty()) return;   // an orphan that init inherited
+    if (exit.actor.empty()) return;  // an orphan that init inherited
     auto& one = line(exit.role, exit.actor, exit.instance);
     one.stopped = exit.by_lab;
     if (exit.signal)
@@ -99,7 +100,8 @@ void add_counters(Report& report) {
 
 Result result_of(const scenario::Scenario& scenario, const Gathered& gathered, const Report& report) {
   if (gathered.deadline) return Result::timeout;
-  if (std::any_of(report.expectations.begin(), report.expectations.end(), [](auto& e) { return !e.held; })) return Result::fail;
+  if (std::any_of(report.expectations.begin(), report.expectations.end(), [](auto& e) { return !e.held; }))
+    return Result::fail;
   if (std::any_of(report.faults.begin(), report.faults.end(), [&](auto& f) { return missing(f, scenario.expect); }))
     return Result::fault_not_fired;
   return Result::pass;
@@ -107,9 +109,12 @@ Result result_of(const scenario::Scenario& scenario, const Gathered& gathered, c
 
 Result result_of(Failure failure) {
   switch (failure) {
-    case Failure::unavailable: return Result::skipped;
-    case Failure::invalid: return Result::invalid;
-    default: return Result::error;
+    case Failure::unavailable:
+      return Result::skipped;
+    case Failure::invalid:
+      return Result::invalid;
+    default:
+      return Result::error;
   }
 }
 
@@ -129,8 +134,9 @@ std::string lacking(const scenario::Scenario& scenario, const Report& report) {
     if (actor.exit != kLacks) continue;
     const auto wanted = scenario.expect.actors.find(actor.name);
     const bool expected = wanted != scenario.expect.actors.end() &&
-                          std::any_of(wanted->second.begin(), wanted->second.end(),
-                                      [](const auto& each) { return each.key == "exit" && each.source == std::to_string(kLacks); });
+                          std::any_of(wanted->second.begin(), wanted->second.end(), [](const auto& each) {
+                            return each.key == "exit" && each.source == std::to_string(kLacks);
+                          });
     if (!expected) return actor.output.empty() ? actor.name + " ended with 77" : last_line(actor.output);
   }
   return "";
@@ -160,7 +166,8 @@ Report tell(const scenario::Scenario& scenario, Gathered&& gathered) {
   report.actors = actors.take();
   report.result = result_of(scenario, gathered, report);
   if (gathered.deadline)
-    report.reason = fmt::format("the run's deadline of {} ms passed", std::chrono::duration_cast<std::chrono::milliseconds>(scenario.timeout).count());
+    report.reason = fmt::format("the run's deadline of {} ms passed",
+                                std::chrono::duration_cast<std::chrono::milliseconds>(scenario.timeout).count());
   if (const auto why = lacking(scenario, report); !why.empty()) {
     report.result = Result::skipped;
     report.reason = why;

@@ -15,7 +15,8 @@ struct Known {
 };
 const std::vector<Known>& known_sources() {
   static const std::vector<Known> all = {
-      {"wire", [](auto& netns, auto& options) { return evidence::make_wire(netns, options.keep_frames, options.alone); }},
+      {"wire",
+       [](auto& netns, auto& options) { return evidence::make_wire(netns, options.keep_frames, options.alone); }},
       {"nft-trace", [](auto& netns, auto&) { return evidence::make_trace(netns); }},
       {"changes", [](auto& netns, auto&) { return evidence::make_changes(netns); }},
       {"counters", [](auto& netns, auto&) { return evidence::make_counters(netns); }},
@@ -38,7 +39,7 @@ Watchers::Watchers(const std::vector<sandbox::Netns>& namespaces, const Options&
     }
     try {
       make();
-    } catch (const std::exception& reason) {   // an automatic collector that can't be had is a noted absence
+    } catch (const std::exception& reason) {  // an automatic collector that can't be had is a noted absence
       off_.push_back({.name = name, .why = reason.what()});
     }
   };
@@ -94,7 +95,8 @@ void Watchers::finish(evidence::Sink& sink) {
 std::vector<evidence::Collector> Watchers::accounts() const {
   std::vector<evidence::Collector> all = off_;
   const auto add = [&](const evidence::Collector& one) {
-    const auto at = std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.name == one.name && c.on == one.on; });
+    const auto at =
+        std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.name == one.name && c.on == one.on; });
     if (at == all.end()) {
       all.push_back(one);
       return;

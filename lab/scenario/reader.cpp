@@ -68,7 +68,8 @@ void read_sections(Reading& reading, const Sections& sections, const Node& root,
   read_actors(reading, sections, root, scenario);
   if (scenario.actors.size() != sections.actors.size()) return;
   name_actors(reading, sections.actors, scenario);
-  if (overrides.family && !scenario.network.family_given) switch_family(reading, sections.actors, *overrides.family, scenario);
+  if (overrides.family && !scenario.network.family_given)
+    switch_family(reading, sections.actors, *overrides.family, scenario);
   place_listeners(reading, sections.actors, scenario);
   check_mtu(reading, sections, scenario);
   resolve_operator(reading, scenario);

@@ -237,12 +237,12 @@ std::optional<Finding> find_no_answer(const Case& one) {
     result.doubts.push_back("what ate the SYN or its answer was not seen");
   }
   result.culprit.detail += result.culprit.detail.empty() ? "no answer" : "";
-  result.summary = fmt::format(
-      "{} to {} got no answer{}; {}",
-      client.syns || one.wire_complete ? plural(std::max(client.syns, 1U), "SYN") : std::string("The SYN"),
-      to_string(one.conn.server),
-      hits ? fmt::format(": {} ate {}", label(*hits), hits->from == Who::client ? "it" : "the answer") : "",
-      outcome_text(one));
+  result.summary =
+      fmt::format("{} to {} got no answer{}; {}",
+                  client.syns || one.wire_complete ? plural(std::max(client.syns, 1U), "SYN") : std::string("The SYN"),
+                  to_string(one.conn.server),
+                  hits ? fmt::format(": {} ate {}", label(*hits), hits->from == Who::client ? "it" : "the answer") : "",
+                  outcome_text(one));
   return result;
 }
 

@@ -52,7 +52,8 @@ const ChangeFacts* distant_link(const Case& one) {
 // A next hop that answers no question for its hardware address is the silence itself; a router without a route has lost
 // it with its link, and one whose end of the link has no carrier drops at its queue (seen on 6.1, not on 6.18).
 bool told_of_silence(const Hits& hits, bool link_down) {
-  return hits.reason.starts_with("NEIGH_") || (link_down && (hits.reason.ends_with("NOROUTES") || hits.reason == "QDISC_DROP"));
+  return hits.reason.starts_with("NEIGH_") ||
+         (link_down && (hits.reason.ends_with("NOROUTES") || hits.reason == "QDISC_DROP"));
 }
 
 std::optional<Finding> find_silent(const Case& one) {
@@ -61,8 +62,8 @@ std::optional<Finding> find_silent(const Case& one) {
   const auto& stream = one.conn.stream[victim];
   const auto* link = distant_link(one);
   const auto taken = open_hits(one, false);
-  const bool by_silence =
-      std::all_of(taken.begin(), taken.end(), [&](const Hits* hits) { return told_of_silence(*hits, link != nullptr); });
+  const bool by_silence = std::all_of(taken.begin(), taken.end(),
+                                      [&](const Hits* hits) { return told_of_silence(*hits, link != nullptr); });
   if (!open_hits(one, true).empty() || !by_silence) return std::nullopt;
   const bool lost = one.gap(victim).on_wire || stream.probes > 1;
   const auto timer = noticed_by(one, victim);
@@ -87,8 +88,8 @@ std::optional<Finding> find_silent(const Case& one) {
   if (link && one.complaint->weak) result.doubts.push_back("which end noticed is not known: the link may be its own");
   result.culprit = {.kind = "peer", .name = name_of(other(victim)), .detail = timer};
   if (link) {
-    result.mechanism.push_back(
-        record("changes", fmt::format("{} {} in {}", link->change.kind, link->change.object, link->change.netns), link->at));
+    result.mechanism.push_back(record(
+        "changes", fmt::format("{} {} in {}", link->change.kind, link->change.object, link->change.netns), link->at));
     result.culprit.name += fmt::format(", behind {}", link->change.object);
   }
   result.summary =

@@ -133,7 +133,8 @@ class Docket {
     // A connect that goes on behind a poll has no word of its own: closing what never was connected is giving up.
     const auto& closers = conn_.acts.client.closers;
     if (connect->pending || connect->error == EINPROGRESS)
-      add(What::no_connect, Who::client, closers.empty() ? end_ : closers.front().mark, progress_of(conn_), false, connect);
+      add(What::no_connect, Who::client, closers.empty() ? end_ : closers.front().mark, progress_of(conn_), false,
+          connect);
   }
 
   // Without the client's own word: an answer was due by what went over the wire.

@@ -21,11 +21,11 @@ namespace {
 constexpr std::size_t kSockets = 3;
 // IPv6, TCP with every option and the first bytes of the payload fit.
 constexpr std::size_t kSnap = 176;
-constexpr int kQueue = 4 * 1024 * 1024;   // bytes, as far as net.core.rmem_max allows
-constexpr std::size_t kBatch = 64;        // packets a system call
+constexpr int kQueue = 4 * 1024 * 1024;  // bytes, as far as net.core.rmem_max allows
+constexpr std::size_t kBatch = 64;       // packets a system call
 
-// Accepts TCP, ICMP and ICMPv6, IPv6 with extension headers, and cuts each to kSnap. With SOCK_DGRAM the filter sees the
-// packet from its IP header on.
+// Accepts TCP, ICMP and ICMPv6, IPv6 with extension headers, and cuts each to kSnap. With SOCK_DGRAM the filter sees
+// the packet from its IP header on.
 void set_filter(int socket, bool incoming_only) {
   const sock_filter program[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
@@ -58,7 +58,8 @@ sys::Descriptor open_socket(bool incoming_only) {
   sockaddr_ll everywhere{};
   everywhere.sll_family = AF_PACKET;
   everywhere.sll_protocol = htons(ETH_P_ALL);
-  sys::check(::bind(socket.get(), reinterpret_cast<sockaddr*>(&everywhere), sizeof everywhere), "bind the packet socket");
+  sys::check(::bind(socket.get(), reinterpret_cast<sockaddr*>(&everywhere), sizeof everywhere),
+             "bind the packet socket");
   return socket;
 }
 
@@ -170,7 +171,7 @@ PacketTap::~PacketTap() {
   if (!hurry_) return;
   try {
     leave_to_the_collector(sockets_);
-  } catch (const std::exception&) {   // then they are closed here, and that takes its time
+  } catch (const std::exception&) {  // then they are closed here, and that takes its time
   }
 }
 
@@ -203,7 +204,10 @@ void PacketTap::drain(const std::function<void(const Packet&)>& each) {
   if (!std::is_sorted(held_.begin(), held_.end(), earlier)) std::stable_sort(held_.begin(), held_.end(), earlier);
   auto at = held_.begin();
   for (; at != held_.end() && at->realtime_ns <= now; ++at)
-    each({.realtime_ns = at->realtime_ns, .device = at->device, .outgoing = at->outgoing, .bytes = {at->bytes.data(), at->length}});
+    each({.realtime_ns = at->realtime_ns,
+          .device = at->device,
+          .outgoing = at->outgoing,
+          .bytes = {at->bytes.data(), at->length}});
   held_.erase(held_.begin(), at);
 }
 
@@ -212,7 +216,8 @@ std::uint64_t PacketTap::lost() {
   for (const auto& socket : sockets_) {
     tpacket_stats stats{};
     socklen_t size = sizeof stats;
-    sys::check(::getsockopt(socket.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &size), "ask what the packet sockets lost");
+    sys::check(::getsockopt(socket.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &size),
+               "ask what the packet sockets lost");
     all += stats.tp_drops;
   }
   return all;

@@ -19,15 +19,15 @@ namespace lab::evidence {
 class PacketTap {
  public:
   struct Packet {
-    std::int64_t realtime_ns = 0;   // CLOCK_REALTIME at the device
-    int device = 0;                 // index
+    std::int64_t realtime_ns = 0;  // CLOCK_REALTIME at the device
+    int device = 0;                // index
     bool outgoing = false;
-    std::string_view bytes;         // from the IP header on, as far as captured; valid during the call only
+    std::string_view bytes;  // from the IP header on, as far as captured; valid during the call only
   };
 
   // Every device of the calling thread's network namespace. `incoming_only`: on loopback each packet passes twice.
-  // Closing a packet socket waits for a grace period too. `hurry`: that is left to the kernel's garbage collector, which
-  // closes one after the other for the whole machine; else done by the destructor.
+  // Closing a packet socket waits for a grace period too. `hurry`: that is left to the kernel's garbage collector,
+  // which closes one after the other for the whole machine; else done by the destructor.
   PacketTap(bool incoming_only, bool hurry);
   ~PacketTap();
   PacketTap(const PacketTap&) = delete;
@@ -37,7 +37,7 @@ class PacketTap {
   std::vector<int> descriptors() const;
   // Every packet stamped until now, in the order of their stamps.
   void drain(const std::function<void(const Packet&)>& each);
-  std::uint64_t lost();             // dropped for want of room since the last call
+  std::uint64_t lost();  // dropped for want of room since the last call
 
  private:
   struct Held;
@@ -46,8 +46,8 @@ class PacketTap {
 
   bool hurry_;
   std::vector<sys::Descriptor> sockets_;
-  std::size_t filling_ = 0;         // the socket with the latest packet
-  std::vector<Held> held_;          // read and not delivered
+  std::size_t filling_ = 0;  // the socket with the latest packet
+  std::vector<Held> held_;   // read and not delivered
   std::unique_ptr<Reader> reader_;
 };
 

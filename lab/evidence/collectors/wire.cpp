@@ -32,7 +32,10 @@ std::string hex(std::string_view bytes) {
 class Wire : public Source {
  public:
   Wire(std::string netns, bool keep_frames, bool hurry)
-      : netns_(std::move(netns)), keep_frames_(keep_frames), loopback_(static_cast<int>(::if_nametoindex("lo"))), tap_(netns_.empty(), hurry) {
+      : netns_(std::move(netns)),
+        keep_frames_(keep_frames),
+        loopback_(static_cast<int>(::if_nametoindex("lo"))),
+        tap_(netns_.empty(), hurry) {
     learn_devices();
   }
 
@@ -65,7 +68,7 @@ class Wire : public Source {
   }
 
   void take(const PacketTap::Packet& packet, std::int64_t t_ns, Sink& sink) {
-    if (packet.outgoing && packet.device == loopback_) return;   // it comes in again
+    if (packet.outgoing && packet.device == loopback_) return;  // it comes in again
     auto parsed = read_packet(packet.bytes);
     if (!parsed) return;
     std::visit([&](auto& what) { label(what, packet); }, *parsed);

@@ -18,7 +18,7 @@ static int listener(void) {
   const int fd = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
   inet_pton(AF_INET, getenv("LAB_HOST"), &at.sin_addr);
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  if (bind(fd, (struct sockaddr *)&at, sizeof at) || listen(fd, 16)) exit(1);
+  if (bind(fd, (struct sockaddr*)&at, sizeof at) || listen(fd, 16)) exit(1);
   return fd;
 }
 
@@ -35,12 +35,14 @@ static void with_epoll(void) {
     }
     const int fd = accept4(in, NULL, NULL, SOCK_NONBLOCK);
     struct epoll_event more = {.events = EPOLLIN, .data.fd = fd};
-    if (fd < 0) usleep(100000);
-    else epoll_ctl(ready, EPOLL_CTL_ADD, fd, &more);
+    if (fd < 0)
+      usleep(100000);
+    else
+      epoll_ctl(ready, EPOLL_CTL_ADD, fd, &more);
   }
 }
 
-static void *serve(void *connection) {
+static void* serve(void* connection) {
   char bytes[100];
   if (read((int)(long)connection, bytes, sizeof bytes) > 0) abort();
   return NULL;
@@ -50,15 +52,15 @@ static void with_threads(void) {
   const int in = listener();
   for (int fd; (fd = accept(in, NULL, NULL)) >= 0;) {
     pthread_t thread;
-    pthread_create(&thread, NULL, serve, (void *)(long)fd);
+    pthread_create(&thread, NULL, serve, (void*)(long)fd);
   }
 }
 
 // One request at a time, submitted and waited for.
 static int ring, *sq_tail, *sq_mask, *sq_array, *cq_head, *cq_tail, *cq_mask;
-static struct io_uring_sqe *sqes;
-static struct io_uring_cqe *cqes;
-static int one(int op, int fd, void *bytes, unsigned size) {
+static struct io_uring_sqe* sqes;
+static struct io_uring_cqe* cqes;
+static int one(int op, int fd, void* bytes, unsigned size) {
   const unsigned at = *sq_tail & *sq_mask;
   memset(&sqes[at], 0, sizeof sqes[at]);
   sqes[at].opcode = op, sqes[at].fd = fd, sqes[at].addr = (unsigned long)bytes, sqes[at].len = size;
@@ -76,12 +78,15 @@ static void with_uring(void) {
     puts("no io_uring here");
     exit(9);
   }
-  char *sq = mmap(NULL, p.sq_off.array + p.sq_entries * 4, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
-  char *cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof *cqes, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
+  char* sq =
+      mmap(NULL, p.sq_off.array + p.sq_entries * 4, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+  char* cq = mmap(NULL, p.cq_off.cqes + p.cq_entries * sizeof *cqes, PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+                  IORING_OFF_CQ_RING);
   sqes = mmap(NULL, p.sq_entries * sizeof *sqes, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
-  sq_tail = (int *)(sq + p.sq_off.tail), sq_mask = (int *)(sq + p.sq_off.ring_mask), sq_array = (int *)(sq + p.sq_off.array);
-  cq_head = (int *)(cq + p.cq_off.head), cq_tail = (int *)(cq + p.cq_off.tail), cq_mask = (int *)(cq + p.cq_off.ring_mask);
-  cqes = (struct io_uring_cqe *)(cq + p.cq_off.cqes);
+  sq_tail = (int*)(sq + p.sq_off.tail), sq_mask = (int*)(sq + p.sq_off.ring_mask),
+  sq_array = (int*)(sq + p.sq_off.array);
+  cq_head = (int*)(cq + p.cq_off.head), cq_tail = (int*)(cq + p.cq_off.tail), cq_mask = (int*)(cq + p.cq_off.ring_mask);
+  cqes = (struct io_uring_cqe*)(cq + p.cq_off.cqes);
   char bytes[100];
   const int in = listener(), fd = one(IORING_OP_ACCEPT, in, NULL, 0);
   one(IORING_OP_RECV, fd, bytes, sizeof bytes);
@@ -89,8 +94,8 @@ static void with_uring(void) {
   pause();
 }
 
-int main(int argc, char **argv) {
-  const char *how = argc > 1 ? argv[1] : "";
+int main(int argc, char** argv) {
+  const char* how = argc > 1 ? argv[1] : "";
   if (!strcmp(how, "epoll")) with_epoll();
   if (!strcmp(how, "threads")) with_threads();
   if (!strcmp(how, "uring")) with_uring();

@@ -98,8 +98,7 @@ TEST(Document, NamesTheSourceOfEveryType) {
   for (auto& event : samples::defaults_of_each()) {
     const auto at = text.find("### `" + std::string(kind_of(event.what)) + "`");
     ASSERT_NE(at, std::string::npos);
-    EXPECT_EQ(text.find("Source `" + std::string(source_of(event.what)) + "`", at),
-              text.find("Source `", at))
+    EXPECT_EQ(text.find("Source `" + std::string(source_of(event.what)) + "`", at), text.find("Source `", at))
         << kind_of(event.what);
   }
 }

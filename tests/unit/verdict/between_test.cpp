@@ -378,14 +378,24 @@ TEST(Mangled, APortRewritten) {
 // A SYN,ACK that comes again on an established connection counts as an error and as a challenge: nothing was rewritten.
 TEST(Mangled, ARepeatedSynAckIsNoDamage) {
   Story s;
-  s.handshake().waiting('S', "recv 64").act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").wait(200).wire("C>S PA 1:7");
+  s.handshake()
+      .waiting('S', "recv 64")
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7")
+      .wait(200)
+      .wire("C>S PA 1:7");
   s.counter("TcpInErrs", 3).counter("TcpExtTCPSYNChallenge", 3).recv_timeout('C', 500).end();
   EXPECT_NE(s.verdict().cause, "firewall/mangled");
 }
 
 TEST(Mangled, ErrorsBeyondThatAreTold) {
   Story s;
-  s.handshake().waiting('S', "recv 64").act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").wait(200).wire("C>S PA 1:7");
+  s.handshake()
+      .waiting('S', "recv 64")
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7")
+      .wait(200)
+      .wire("C>S PA 1:7");
   s.counter("TcpInErrs", 4).counter("TcpExtTCPSYNChallenge", 3).recv_timeout('C', 500).end();
   EXPECT_EQ(s.verdict().cause, "firewall/mangled");
 }
