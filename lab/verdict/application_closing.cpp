@@ -99,12 +99,14 @@ std::optional<Finding> find_closed_unread(const Case& one) {
   const auto closer = one.closer(who);
   if (closer.how == How::reset || closer.how == How::signalled || (closer.how == How::exited && closer.sure))
     return std::nullopt;
-  if (!one.conn.stream[who].rst_acks) return std::nullopt;
-  auto result = chosen(one, "application/closed-unread", who, closer);
-  result->mechanism.clear();
   const auto& built = one.conn.built[who];
   const auto told =
       std::find_if(built.begin(), built.end(), [](const KernelReset& r) { return r.reason == "TCP_ABORT_ON_CLOSE"; });
+  // Its own reset acknowledges; one without may have overtaken it, for a segment that met a socket on its way out.
+  const bool counted = closer.deed && closer.unread.value_or(0) > 0 && one.facts.counter("TcpExtTCPAbortOnClose") > 0;
+  if (!one.conn.stream[who].rst_acks && told == built.end() && !counted) return std::nullopt;
+  auto result = chosen(one, "application/closed-unread", who, closer);
+  result->mechanism.clear();
   if (told != built.end())
     result->mechanism.push_back(record("kernel", "the reset's reason is TCP_ABORT_ON_CLOSE", told->at));
   if (closer.unread && *closer.unread > 0 && closer.deed) {

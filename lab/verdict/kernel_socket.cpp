@@ -76,12 +76,26 @@ std::optional<Finding> find_destroyed(const Case& one) {
   return result;
 }
 
+// close() with bytes unread takes the socket out of the kernel's tables first and sends its reset then (tcp_close): a
+// segment that arrives in between is answered as if nobody were there.
+bool aborts_itself(const Case& one, Who who, std::int64_t t) {
+  const auto& built = one.conn.built[who];
+  const bool told = std::any_of(built.begin(), built.end(), [](const KernelReset& reset) {
+    return reset.reason.starts_with("TCP_ABORT_ON_CLOSE") || reset.reason.starts_with("TCP_ABORT_ON_LINGER");
+  });
+  const auto& closers = one.conn.acts[who].closers;
+  return told || std::any_of(closers.begin(), closers.end(), [&](const Deed& deed) {
+           return deed.kind == Kind::close && deed.start <= t && t <= deed.end;
+         });
+}
+
 std::optional<Finding> find_expired(const Case& one) {
   const auto& conn = one.conn;
   if (!one.gone() || one.complaint->what == What::eof || one.closing.foreign()) return std::nullopt;
   const Who victim = one.victim(), who = other(victim);
   const auto& stream = conn.stream[who];
   if (!stream.rst || stream.rst_acks) return std::nullopt;  // a socket that is gone answers, it does not abort
+  if (aborts_itself(one, who, stream.rst.t)) return std::nullopt;
   // What went out without its translation met another address, where there never was a socket of the connection.
   if (conn.untranslated && conn.untranslated.t <= stream.rst.t) return std::nullopt;
   const KernelReset* built = nullptr;

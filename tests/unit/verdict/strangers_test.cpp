@@ -70,6 +70,15 @@ TEST(HalfClosed, AResetThatNoCallMetIsTheOtherEnds) {
   EXPECT_EQ(s.judge().connections[0].by, "server");
 }
 
+// The kernel answers the FIN that comes between the socket's removal and its own reset.
+TEST(HalfClosed, AFinThatMeetsASocketOnItsWayOutIsNoExpiredSocket) {
+  auto s = with_descriptors();
+  s.act('C', "shutdown write", {.fd = 3}).wire("C>S FA").built('S', "NO_SOCKET", "CLOSE").wire("S>C R");
+  s.wire("S>C RA").built('S', "TCP_ABORT_ON_CLOSE", "CLOSE").act('S', "close", {.fd = 5});
+  s.counter("TcpExtTCPAbortOnClose", 1).counter("TcpOutRsts", 2).act('C', "close", {.fd = 3}).end();
+  EXPECT_VERDICT(s, "application/closed-unread", "confirmed");
+}
+
 // The parent closes its copy and goes on; what the child does decides.
 Story forked() {
   auto s = with_descriptors();
