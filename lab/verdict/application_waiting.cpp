@@ -234,6 +234,9 @@ std::optional<Finding> find_not_answering(const Case& one) {
   // It was inside a write, with room for it at the other end: the answer was on its way.
   if (one.complaint->then[s->doer].writing && one.conn.stream[s->victim].window != 0) return std::nullopt;
   auto result = alone(one, "application/not-answering", *s);
+  // An end that was told of a close that the other never made answers nobody either.
+  if (!one.wire_complete || !one.conn.wire)
+    result.doubts.push_back("what else came over the wire is not known (wire: off or incomplete)");
   const bool both = s->inside || one.conn.acts[s->doer].pending || inside_io(one, s->doer);
   if (both) result.by = "nobody";
   if (s->inside && !s->inside->pending)

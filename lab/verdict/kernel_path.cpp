@@ -139,6 +139,9 @@ std::optional<Finding> eaten_by(const Case& one, const Eater& eater) {
   if (!counter.empty())
     result.mechanism.push_back(record("counters", fmt::format("{} moved by {}", counter, one.facts.counter(counter)),
                                       one.facts.counter_mark(counter)));
+  // A removed address and a dead link leave the kernel without a route as well.
+  if (!change && eater.cause == std::string_view("kernel/route") && !one.facts.complete("changes"))
+    result.doubts.push_back("whether an address or a link went away was not seen (changes: off or incomplete)");
   if (!change && !word) result.doubts.push_back("the counter does not say whose segments they were");
   if (result.culprit.kind.empty())
     result.culprit = {.kind = std::string(eater.kind), .name = word ? word->reason : std::string(counter)};
