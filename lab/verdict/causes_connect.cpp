@@ -237,7 +237,8 @@ std::optional<Finding> find_no_answer(const Case& one) {
     result.doubts.push_back("what ate the SYN or its answer was not seen");
   }
   // A reject or a router's ICMP ends a connect too, and only the client's own word tells.
-  if (!one.complaint->deed) result.doubts.push_back("how the client's connect ended was not seen");
+  if (!one.complaint->deed && !one.acts_known(Who::client))
+    result.doubts.push_back("how the client's connect ended was not seen");
   result.culprit.detail += result.culprit.detail.empty() ? "no answer" : "";
   result.summary =
       fmt::format("{} to {} got no answer{}; {}",
