@@ -39,9 +39,6 @@ std::optional<Standstill> standstill(const Case& one) {
   s.delivered = one.conn.wire ? then[victim].delivered : then[victim].written;
   s.read = then[victim].read;
   s.unaccepted = doer == Who::server ? one.unaccepted() : std::optional(false);
-  // Accepted later than the victim's patience is not accepted.
-  if (doer == Who::server && one.conn.acts.server.accepted && one.conn.acts.server.accepted.t > one.complaint->at.t)
-    s.unaccepted = true;
   const auto& seen = one.conn.socket[doer];
   if (one.acts_known(doer) && (one.conn.wire || one.acts_known(victim)))
     s.unread = s.delivered > s.read;

@@ -113,6 +113,7 @@ bool Case::loopback() const {
 }
 
 std::optional<bool> Case::unaccepted() const {
+  if (complaint && conn.acts.server.accepted && conn.acts.server.accepted.t > until()) return true;
   if (conn.acts.server.accepted || conn.acts.server.last_read || conn.acts.server.last_write ||
       !conn.acts.server.closers.empty())
     return false;
@@ -264,7 +265,8 @@ std::vector<Case::Snag> Case::snags(Who who) const {
     const bool ended = process->exited && !process->by_lab;
     for (const auto& trouble : process->troubles) {
       const auto t = trouble.filter_at ? trouble.filter_at.t : trouble.deed.end;
-      if (trouble.made_good || t > until() + 1'000'000) continue;
+      // What works when the victim has given up comes too late to forgive.
+      if ((trouble.made_good && trouble.made_good.t <= until()) || t > until() + 1'000'000) continue;
       bool counts = false;
       if (trouble.conn != Mark::nowhere)
         counts = trouble.conn == index ? trouble.who == who : ended && t >= conn.began.t;

@@ -78,7 +78,7 @@ class Case {
 
   std::set<int> holders(Who who) const;    // processes that held that end, or the listener it waited in
   bool accepted() const;                   // the server's program took it out of the queue, as far as can be known
-  std::optional<bool> unaccepted() const;  // true or false where it is known
+  std::optional<bool> unaccepted() const;  // when the victim gave up; true or false where it is known
   bool acts_known(Who who) const;          // every call of its holders would have been seen
   Closer closer(Who who) const;
   const SocketFacts* held_open(Who who, const Deed& closing_call) const;  // close() returned, and the socket lives on

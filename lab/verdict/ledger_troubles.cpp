@@ -21,10 +21,11 @@ void Ledger::note_trouble(Process& proc, const Deed& deed, const Address& local,
   if (deed.pending) return;
   if (deed.error == 0) {
     for (auto& one : proc.troubles) {
-      if (one.deed.call != deed.call || !(one.filter_action.empty() || one.filter_action == "errno")) continue;
+      if (one.made_good || one.deed.call != deed.call) continue;
+      if (!one.filter_action.empty() && one.filter_action != "errno") continue;
       // Another thread's success mends nothing for the one that failed.
       if (one.conn == Mark::nowhere ? one.deed.tid == deed.tid : (on.conn && one.conn == index_of(*on.conn)))
-        one.made_good = true;
+        one.made_good = {.t = deed.end, .event = deed.mark.event};
     }
     return;
   }

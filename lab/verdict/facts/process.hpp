@@ -23,7 +23,7 @@ struct Trouble {  // a call that failed for want of something, or because a filt
   Address local, peer;
   std::size_t conn = Mark::nowhere;  // on this very connection
   Who who = Who::server;
-  bool made_good = false;  // the same call succeeded later
+  Mark made_good;  // the same call succeeded then
 };
 
 struct SignalFacts {

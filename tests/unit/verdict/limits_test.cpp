@@ -72,6 +72,37 @@ TEST(Descriptors, MadeGoodByTheSameThreadIsNoCause) {
   EXPECT_VERDICT(s, "none", "confirmed");
 }
 
+// The descriptor that was free in the end came too late for the client, whose wait the failed accept had caused.
+TEST(Descriptors, AnAcceptThatWorksWhenTheClientHasGivenUp) {
+  for (const auto acts : {Acts::steps, Acts::calls}) {
+    Story s(acts);
+    s.connected()
+        .send('C', 12)
+        .act('S', "accept", {.error = EMFILE})
+        .limit(kServerPid, "nofile", 16, 16)
+        .recv_timeout('C', 500)
+        .act('S', "accept")
+        .recv('S', 12)
+        .close('C')
+        .wire("C>S FA")
+        .wire("S>C A")
+        .close('S')
+        .wire("S>C FA")
+        .end();
+    EXPECT_VERDICT(s, "limits/descriptors", "confirmed");
+  }
+}
+
+// One that works in time forgives: what the client waits for then is another matter.
+TEST(Descriptors, AnAcceptThatWorksInTimeAndNoAnswer) {
+  Story s;
+  s.connected().send('C', 12).act('S', "accept", {.error = EMFILE}).wait(50).act('S', "accept").recv('S', 12);
+  s.waiting('S', "sleep 10s").recv_timeout('C', 500).process(kServerPid, "running");
+  s.close('C').wire("C>S FA").wire("S>C A").end();
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/not-answering");
+  EXPECT_EQ(s.verdict().cause, "application/not-answering");
+}
+
 TEST(Processes, Typical) {
   Story s;
   s.handshake()
