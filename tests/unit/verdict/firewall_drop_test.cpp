@@ -1,0 +1,199 @@
+// Rules and policies that ate segments.
+#include <cerrno>
+
+#include "unit/verdict/story.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using Acts = Story::Acts;
+const Story::Rule kDrop{};
+
+// The output hook ate everything: handshake and silence on the wire.
+Story eaten_on_the_way_out() {
+  Story s;
+  s.handshake()
+      .waiting('S', "recv 64")
+      .act('C', "send 12", {.bytes = 12})
+      .traced("C>S PA 1:13")
+      .wait(200)
+      .traced("C>S PA 1:13");
+  s.socket('C', {.when = "change", .timer = "probe", .unacked = 0, .not_sent = 12, .backoff = 1, .pids = {kClientPid}});
+  s.recv_timeout('C', 300).close('C').traced("C>S FA 13").rule(kDrop, 3);
+  return s;
+}
+
+TEST(FirewallDrop, OnTheWayOut) {
+  auto s = eaten_on_the_way_out().end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+  const auto j = s.judge();
+  EXPECT_EQ(j.connections[0].closes, "none");
+  EXPECT_EQ(j.connections[0].by, "nobody");
+  EXPECT_EQ(j.run.culprit.name, "some-rule");
+  EXPECT_EQ(j.run.culprit.handle, 4u);
+  EXPECT_EQ(j.run.culprit.detail, "output, client to server");
+}
+
+TEST(FirewallDrop, OnTheWayIn) {
+  Story s;
+  const Story::Rule rule{.hook = "input"};
+  s.handshake()
+      .waiting('S', "recv 64")
+      .act('C', "send 12", {.bytes = 12})
+      .wire("C>S PA 1:13")
+      .traced("C>S PA 1:13", rule)
+      .wait(200)
+      .wire("C>S PA 1:13")
+      .traced("C>S PA 1:13", rule);
+  s.recv_timeout('C', 300).close('C').wire("C>S FA 13").rule(rule, 3).end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].closes, "client FIN");
+}
+
+TEST(FirewallDrop, TheServerGivesUpFirst) {
+  Story s;
+  const Story::Rule rule{.hook = "input"};
+  s.handshake()
+      .act('C', "send 12", {.bytes = 12})
+      .wire("C>S PA 1:13")
+      .traced("C>S PA 1:13", rule)
+      .recv_timeout('S', 100)
+      .close('S')
+      .wire("S>C FA ack=1")
+      .wire("C>S A 13");
+  s.recv_eof('C').end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+}
+
+TEST(FirewallDrop, RepliesOnly) {
+  Story s;
+  const Story::Rule rule{.text = "tcp sport 8080 drop"};
+  s.handshake()
+      .act('C', "send 12", {.bytes = 12})
+      .wire("C>S PA 1:13")
+      .traced("S>C A 1 ack=13", rule)
+      .recv('S', 12)
+      .act('S', "send 12", {.bytes = 12})
+      .traced("S>C PA 1:13", rule)
+      .waiting('S', "recv 64");
+  s.wait(200).wire("C>S PA 1:13").traced("S>C A 13 ack=13", rule).recv_timeout('C', 300).end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.detail, "output, server to client");
+}
+
+// A long answer stands still in the middle of one write: what it wrote is told only once that returns.
+Story cut_off_in_the_middle_of_a_write() {
+  Story s;
+  const Story::Rule rule{.text = "tcp sport 8080 quota over 16 kbytes drop"};
+  s.handshake().send('C', 9).recv('S', 9).wire("S>C A 1:1449").wire("C>S A").recv('C', 1448);
+  s.traced("S>C A 1449:2897", rule).traced("S>C A 1449:2897", rule).rule(rule, 2);
+  s.recv_timeout('C', 400).close('C').wire("C>S FA").act('S', "send 65536", {.bytes = 65536, .ago = 402}).end();
+  return s;
+}
+
+TEST(FirewallDrop, InTheMiddleOfAWrite) {
+  auto s = cut_off_in_the_middle_of_a_write();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+  s.drop_source("nft-trace");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "firewall/drop");
+}
+
+TEST(FirewallDrop, AFinThatNeverArrives) {
+  Story s;
+  const Story::Rule rule{.hook = "input", .text = "tcp flags fin drop"};
+  s.handshake()
+      .exchange()
+      .close('C')
+      .wire("C>S FA")
+      .traced("C>S FA 7", rule)
+      .waiting('S', "recv 64")
+      .wait(200)
+      .wire("C>S FA 7")
+      .traced("C>S FA 7", rule)
+      .rule(rule, 2)
+      .end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+}
+
+TEST(FirewallDrop, AChainsPolicy) {
+  Story s;
+  const Story::Rule rule{.hook = "input", .action = "", .text = "policy drop", .name = "", .type = "policy"};
+  s.handshake()
+      .waiting('S', "recv 64")
+      .act('C', "send 12", {.bytes = 12})
+      .wire("C>S PA 1:13")
+      .traced("C>S PA 1:13", rule)
+      .recv_timeout('C', 300)
+      .end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.name, "policy of chain input");
+}
+
+TEST(FirewallDrop, WhatCameAfterTheClientGaveUpIsNoCause) {
+  Story s;
+  const Story::Rule rule{.text = "tcp flags fin drop"};
+  s.handshake()
+      .send('C', 6)
+      .recv('S', 6)
+      .waiting('S', "sleep 5s")
+      .process(kServerPid, "sleeping")
+      .recv_timeout('C', 300)
+      .close('C')
+      .traced("C>S FA 7", rule)
+      .rule(rule, 1)
+      .end();
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+}
+
+TEST(FirewallDrop, WithEventsMissing) {
+  for (const auto* source : {"wire", "nft-trace", "sockets", "actors", "processes", "counters", "kernel"}) {
+    auto s = eaten_on_the_way_out().end();
+    s.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "firewall/drop");
+  }
+  auto s = eaten_on_the_way_out().end();
+  s.drop_source("nft-trace");
+  EXPECT_EQ(s.verdict().status, Status::unknown) << told(s.verdict());
+  EXPECT_FALSE(s.verdict().next.empty());
+}
+
+TEST(FirewallDrop, TheKernelsReasonWithoutTheTrace) {
+  Story s;
+  s.handshake()
+      .waiting('S', "recv 64")
+      .act('C', "send 12", {.bytes = 12})
+      .dropped("C>S PA 1:13", "NETFILTER_DROP")
+      .recv_timeout('C', 300)
+      .end();
+  s.put(evidence::RuleState{.family = "inet",
+                            .table = "lab",
+                            .chain = "output",
+                            .handle = 4,
+                            .text = "drop",
+                            .action = "drop",
+                            .counted = true,
+                            .packets = 1,
+                            .when = "end"},
+        true);
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+  s.drop_source("nft-trace");
+  EXPECT_EQ(s.verdict().cause, "firewall/drop");
+}
+
+TEST(FirewallDrop, IcmpThatWouldHaveMendedIt) {
+  Story s;
+  const Story::Rule rule{.hook = "input", .text = "icmp type destination-unreachable drop", .icmp = true};
+  s.handshake()
+      .waiting('S', "recv-exactly 4000")
+      .act('C', "send 4000", {.bytes = 4000})
+      .wire("C>S A 1:1449")
+      .traced("C>S A 1:1449", rule)
+      .wait(300)
+      .wire("C>S A 1:1449")
+      .traced("C>S A 1:1449", rule);
+  s.recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+}
+
+}  // namespace
+}  // namespace lab::verdict

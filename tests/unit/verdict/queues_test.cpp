@@ -1,0 +1,84 @@
+// The kernel had no room: the listen queue, the receive buffer.
+#include <cerrno>
+
+#include "unit/verdict/story.hpp"
+
+namespace lab::verdict {
+namespace {
+
+Story overflow() {
+  Story s;
+  s.connected()
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7")
+      .dropped("C>S PA 1:7", "TCP_LISTEN_OVERFLOW")
+      .wait(200)
+      .wire("C>S PA 1:7")
+      .wire("S>C SA 0");
+  s.socket('S', {.state = "SYN_RECV", .inode = 0})
+      .listener("127.0.0.1:8080", 2, 1)
+      .recv_timeout('C', 500)
+      .counter("TcpExtListenOverflows", 2);
+  return s;
+}
+
+TEST(AcceptQueue, AfterTheHandshake) {
+  auto s = overflow().end();
+  EXPECT_VERDICT(s, "limits/accept-queue", "confirmed");
+}
+
+TEST(AcceptQueue, WithEventsMissing) {
+  for (const auto* source : {"wire", "sockets", "kernel", "counters", "actors"}) {
+    auto s = overflow().end();
+    s.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(s, "limits/accept-queue");
+  }
+}
+
+TEST(AcceptQueue, LookAlikeItWaitsInAQueueThatHadRoom) {
+  Story s;
+  s.waiting('S', "sleep 5s")
+      .connected()
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7")
+      .wire("S>C A")
+      .socket('S', {.rq = 6, .inode = 0});
+  s.listener("127.0.0.1:8080", 1, 16)
+      .process(kServerPid, "sleeping")
+      .recv_timeout('C', 500)
+      .counter("TcpExtListenOverflows", 3)
+      .end();
+  EXPECT_VERDICT(s, "application/not-accepting", "confirmed");
+}
+
+TEST(ReceiveBuffer, Typical) {
+  Story s;
+  s.handshake()
+      .waiting('S', "recv-exactly 4096")
+      .act('C', "send 4096", {.bytes = 4096})
+      .wire("C>S PA 1:1001")
+      .dropped("C>S PA 1:1001", "SOCKET_RCVBUFF");
+  s.wait(210)
+      .wire("C>S PA 1:1001")
+      .dropped("C>S PA 1:1001", "SOCKET_RCVBUFF")
+      .socket('S', {.pids = {kServerPid}, .options = "rcvbuf=1"})
+      .recv_timeout('C', 500);
+  s.counter("TcpExtTCPRcvQDrop", 2).end();
+  EXPECT_VERDICT(s, "limits/receive-buffer", "confirmed");
+}
+
+TEST(ReceiveBuffer, LookAlikeNotReading) {
+  Story s;
+  s.handshake()
+      .act('C', "send 4096", {.bytes = 4096})
+      .wire("C>S PA 1:1001")
+      .wire("S>C A win=0")
+      .wait(210)
+      .waiting('S', "sleep 5s")
+      .socket('S', {.rq = 1000, .pids = {kServerPid}});
+  s.process(kServerPid, "sleeping").recv_timeout('C', 500).counter("TcpExtTCPToZeroWindowAdv", 1).end();
+  EXPECT_VERDICT(s, "application/not-reading", "confirmed");
+}
+
+}  // namespace
+}  // namespace lab::verdict

@@ -1,0 +1,99 @@
+// Filters, and what looks like them.
+#include <cerrno>
+#include <csignal>
+
+#include "unit/verdict/story.hpp"
+
+namespace lab::verdict {
+namespace {
+
+using Acts = Story::Acts;
+
+TEST(SeccompErrno, ReadFailsAndItEnds) {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .filter(kServerPid, "recvfrom", "errno", EPERM)
+      .recv_fails('S', EPERM)
+      .wire("S>C RA")
+      .exits(kServerPid, 1)
+      .recv_fails('C', ECONNRESET);
+  s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+  EXPECT_VERDICT(s, "seccomp/errno", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.detail, "EPERM");
+  for (const auto* source : {"filters", "actors", "wire", "counters"}) {
+    auto fewer = s;
+    fewer.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(fewer, "seccomp/errno");
+  }
+}
+
+TEST(SeccompErrno, CallsOfAProgramThatNobodySaw) {
+  Story s(Acts::none);
+  s.off("syscalls").handshake().send('C', 12).socket('S', {.pids = {kServerPid}});
+  s.wire("C>S PA 1:13")
+      .wire("S>C A")
+      .filter(kServerPid, "recvfrom", "errno", EPERM)
+      .wire("S>C RA")
+      .exits(kServerPid, 1)
+      .counter("TcpOutRsts", 1)
+      .end();
+  EXPECT_EQ(s.verdict().cause, "seccomp/errno") << told(s.verdict());
+}
+
+TEST(SeccompErrno, TriedAgainWithSuccessIsNoCause) {
+  Story s;
+  s.handshake()
+      .send('C', 6)
+      .filter(kServerPid, "recvfrom", "errno", EINTR)
+      .recv_fails('S', EINTR)
+      .recv('S', 6)
+      .send('S', 5)
+      .recv('C', 5);
+  s.close('C').wire("C>S FA").wire("S>C A").close('S').wire("S>C FA").end();
+  EXPECT_VERDICT(s, "none", "confirmed");
+}
+
+TEST(SeccompKilled, Process) {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .waiting('S', "recv 64")
+      .wire("S>C RA")
+      .killed(kServerPid, SIGSYS)
+      .recv_fails('C', ECONNRESET)
+      .counter("TcpOutRsts", 1)
+      .end();
+  EXPECT_VERDICT(s, "seccomp/killed", "confirmed");
+}
+
+TEST(SeccompKilled, LookAlikeSigsysSentFromOutside) {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .waiting('S', "recv 64")
+      .signal(SIGSYS, kServerPid, 77)
+      .wire("S>C RA")
+      .killed(kServerPid, SIGSYS)
+      .recv_fails('C', ECONNRESET)
+      .counter("TcpOutRsts", 1)
+      .end();
+  EXPECT_VERDICT(s, "application/killed", "confirmed");
+}
+
+TEST(SeccompKilled, AThreadThatLeavesTheConnectionOpen) {
+  Story s;
+  s.handshake()
+      .send('C', 12)
+      .filter(kServerPid, "recvfrom", "kill-thread")
+      .waiting('S', "recv 64")
+      .socket('S', {.rq = 12, .pids = {kServerPid}})
+      .process(kServerPid, "sleeping");
+  s.recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "seccomp/killed", "confirmed");
+  s.drop_source("filters");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "seccomp/killed");
+}
+
+}  // namespace
+}  // namespace lab::verdict
