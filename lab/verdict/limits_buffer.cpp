@@ -1,4 +1,4 @@
-// The kernel had no room: the listen queue, the receive buffer.
+// The receive buffer is too small for what comes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -9,51 +9,12 @@
 namespace lab::verdict::limits {
 namespace {
 
-bool overflow_reason(const std::string& reason) { return reason.find("LISTEN_OVERFLOW") != std::string::npos; }
-
 bool buffer_reason(const std::string& reason) {
   return reason == "SOCKET_RCVBUFF" || reason == "TCP_ZEROWINDOW" || reason == "TCP_RCVQ" ||
          reason == "SOCKET_BACKLOG" || reason == "PROTO_MEM" || reason == "RCVQ_FULL";
 }
 
 }  // namespace
-
-std::optional<Finding> find_accept_queue(const Case& one) {
-  if (!one.complaint || one.unconnected() || one.victim() != Who::client || one.conn.acts.server.accepted)
-    return std::nullopt;
-  const auto& server = one.conn.socket.server;
-  const bool never_open = !one.conn.left_syn_recv.server && (!server || server->state.state == "SYN_RECV");
-  const Hits* told_by = nullptr;
-  for (const auto& hits : one.conn.hits)
-    if (!hits.rule && overflow_reason(hits.reason)) told_by = &hits;
-  const auto counted = one.facts.counter("TcpExtListenOverflows");
-  if (!told_by && (counted <= 0 || !never_open)) return std::nullopt;
-  if (one.gone() && (one.closing.fin || one.conn.stream.server.rst_acks)) return std::nullopt;
-  if (one.starved() && !one.gap(Who::client).any && !told_by) return std::nullopt;
-  auto result = finding(one, "limits/accept-queue", one.conn.handshake_at ? one.conn.handshake_at.t : one.conn.began.t);
-  result.by = "server";
-  if (told_by)
-    result.mechanism.push_back(record(
-        "kernel", fmt::format("{} dropped: {}", plural(told_by->count, "segment"), told_by->reason), told_by->first));
-  if (counted > 0)
-    result.mechanism.push_back(record("counters", fmt::format("TcpExtListenOverflows moved by {}", counted),
-                                      one.facts.counter_mark("TcpExtListenOverflows")));
-  const auto* queue = one.listener();
-  if (queue) {
-    result.mechanism.push_back(
-        record("sockets", fmt::format("the listener's queue held {} of {}", queue->most_waiting, queue->limit),
-               queue->last_seen));
-    result.culprit = {
-        .kind = "limit", .name = "accept queue", .detail = fmt::format("{} of {}", queue->most_waiting, queue->limit)};
-  }
-  if (!told_by && one.facts.conns.size() > 1 && !one.conn.stream.client.repeats)
-    result.doubts.push_back("the counter does not say which connection overflowed");
-  result.summary = fmt::format(
-      "The listen queue was full when the handshake's last ACK came, so the server never opened the connection that "
-      "the client holds; {}",
-      outcome_text(one));
-  return result;
-}
 
 std::optional<Finding> find_receive_buffer(const Case& one) {
   if (!one.starved()) return std::nullopt;
@@ -115,10 +76,6 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
   return std::nullopt;
 }
 
-std::string no_accept_queue(const Case& one) {
-  if (!one.facts.complete("counters") || one.facts.counter("TcpExtListenOverflows") > 0) return {};
-  return "TcpExtListenOverflows moved by 0";
-}
 std::string no_receive_buffer(const Case& one) {
   if (!one.starved() || !one.wire_complete || !one.conn.wire) return {};
   for (const Who who : {Who::client, Who::server})
