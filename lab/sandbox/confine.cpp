@@ -1,9 +1,11 @@
 #include "sandbox/confine.hpp"
 
+#include <linux/capability.h>
 #include <linux/prctl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,7 +13,6 @@
 #include <cstdlib>
 #include <string>
 
-#include "sandbox/capabilities.hpp"
 #include "system/error.hpp"
 #include "system/file.hpp"
 
@@ -57,18 +58,34 @@ void apply(const scenario::Limits& limits, bool program) {
   if (limits.nofile) limit(RLIMIT_NOFILE, "nofile", *limits.nofile, *limits.nofile);
 }
 
+constexpr int kHighest = 63;  // capability numbers fit two words
+
+void set_capabilities(const __user_cap_data_struct (&sets)[2]) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  check(::syscall(SYS_capset, &header, sets), "capabilities");
+}
+
 void drop_capabilities() {
-  empty_bounding_set();  // refused where none is held: none can come back then (no-new-privileges is set)
-  clear_ambient();
+  // EINVAL: above the kernel's last. EPERM: none is held, and then none can come back (no-new-privileges is set).
+  for (int cap = 0; cap <= kHighest; ++cap)
+    if (::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1) {
+      if (errno == EINVAL || errno == EPERM) break;
+      check(-1, "capability bounding set");
+    }
+  check(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities");
   set_capabilities({});
 }
 
 // Without uid 0 an exec drops every capability that is not ambient (man capabilities).
 void carry_capabilities_through_exec() {
-  auto sets = capabilities();
-  sets.inheritable = sets.permitted;
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[2]{};
+  check(::syscall(SYS_capget, &header, sets), "capabilities");
+  for (auto& word : sets) word.inheritable = word.permitted;
   set_capabilities(sets);
-  raise_ambient(sets.permitted);
+  for (int cap = 0; cap <= kHighest; ++cap)
+    if (sets[cap / 32].permitted >> (cap % 32) & 1)
+      check(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0), "ambient capabilities");
 }
 
 // 1 byte: no file fits, and no core handler of the host is started (fs/coredump.c). The caller's hard limit may be 0.

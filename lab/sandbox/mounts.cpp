@@ -43,14 +43,25 @@ struct Picked {
   sys::Descriptor tree;
 };
 
-void mount_tmp(const std::vector<std::string>& visible) {
+std::vector<Picked> pick_beneath_tmp(const std::vector<std::string>& visible) {
   std::vector<Picked> picked;
   for (const auto& folder : visible) {
     std::error_code unused;
     const auto path = std::filesystem::canonical(folder, unused).string();
-    if (path == "/tmp") return;
     if (path.starts_with("/tmp/")) picked.push_back({path, pick(path)});
   }
+  return picked;
+}
+
+bool is_tmp(const std::string& folder) {
+  std::error_code unused;
+  return std::filesystem::canonical(folder, unused) == "/tmp";
+}
+
+void mount_tmp(const std::vector<std::string>& visible) {
+  for (const auto& folder : visible)
+    if (is_tmp(folder)) return;
+  const auto picked = pick_beneath_tmp(visible);
   std::error_code gone;
   const auto here = std::filesystem::current_path(gone);
   mount_fresh("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");

@@ -1,11 +1,14 @@
 #include "sandbox/privileges.hpp"
 
+#include <cap-ng.h>
 #include <linux/capability.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
-#include "sandbox/capabilities.hpp"
+#include "system/error.hpp"
 
 namespace lab::sandbox {
 namespace {
@@ -42,15 +45,26 @@ std::span<const int> chosen() {
   return {list.first.data(), list.second};
 }
 
-std::uint64_t bits(std::span<const int> numbers) {
-  std::uint64_t all = 0;
-  for (const int number : numbers) all |= std::uint64_t{1} << number;
-  return all;
-}
+bool held(int capability) { return ::capng_have_capability(CAPNG_PERMITTED, static_cast<unsigned>(capability)) == 1; }
 
 // What is held of `kept` stays permitted and effective; the rest goes.
-void keep_only(std::uint64_t kept, const Capabilities& held) {
-  set_capabilities({.effective = kept & held.permitted, .permitted = kept & held.permitted});
+void keep_only(std::span<const int> kept, capng_select_t sets) {
+  if (::capng_get_caps_process() != 0) throw sys::KernelError(errno, "read capabilities");
+  std::array<bool, CAP_LAST_CAP + 1> stay{};
+  for (const int capability : kept) stay[static_cast<std::size_t>(capability)] = held(capability);
+  ::capng_clear(sets);
+  for (int capability = 0; capability <= CAP_LAST_CAP; ++capability)
+    if (stay[static_cast<std::size_t>(capability)])
+      ::capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+                     static_cast<unsigned>(capability));
+  errno = EPERM;
+  if (const int refused = ::capng_apply(sets); refused != 0)
+    throw sys::KernelError(errno, "drop capabilities (capng_apply " + std::to_string(refused) + ")");
+}
+
+bool holds_any() {
+  if (::capng_get_caps_process() != 0) throw sys::KernelError(errno, "read capabilities");
+  return ::capng_have_capabilities(CAPNG_SELECT_CAPS) > CAPNG_NONE;
 }
 
 }  // namespace
@@ -59,15 +73,16 @@ std::span<const int> needed_capabilities() { return chosen<false>(); }
 std::span<const int> lasting_capabilities() { return chosen<true>(); }
 
 void keep_needed_capabilities() {
-  const auto held = capabilities();
-  if (!held.any()) return;
-  clear_ambient();
-  empty_bounding_set();  // refused without CAP_SETPCAP, which goes with the others
-  keep_only(bits(needed_capabilities()), held);
+  if (!holds_any()) return;
+  sys::check(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities");
+  // The bounding set can be made smaller with CAP_SETPCAP only, which goes with this.
+  const bool bounds = held(CAP_SETPCAP);
+  keep_only(needed_capabilities(), bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
 }
 
 void keep_lasting_capabilities() {
-  if (const auto held = capabilities(); held.any()) keep_only(bits(lasting_capabilities()), held);
+  if (!holds_any()) return;
+  keep_only(lasting_capabilities(), CAPNG_SELECT_CAPS);
 }
 
 }  // namespace lab::sandbox
