@@ -46,59 +46,78 @@ Watchers::Watchers(const std::vector<sandbox::Netns>& namespaces, const Options&
   for (const auto& ns : namespaces)
     sandbox::inside(ns, [&] {
       for (const auto& known : known_sources())
-        open(known.name, [&] { sources_.push_back(known.make(ns.name, options)); });
-      open("sockets", [&] { sockets_.push_back(evidence::make_sockets(ns.name)); });
-      if (off(options, "sockets")) readiness_.push_back(evidence::make_sockets(ns.name));
+        open(known.name, [&] { sources_.push_back({known.make(ns.name, options), ""}); });
+      open("sockets", [&] { sockets_.push_back({evidence::make_sockets(ns.name), ""}); });
+      if (off(options, "sockets")) readiness_.push_back({evidence::make_sockets(ns.name), ""});
     });
-  open("processes", [&] { processes_ = evidence::make_processes(); });
+  open("processes", [&] { processes_.source = evidence::make_processes(); });
+}
+
+template <class Kind, class Use>
+void Watchers::use(Watched<Kind>& one, const Use& with) {
+  if (!one.source || !one.failed.empty()) return;
+  try {
+    with(*one.source);
+  } catch (const std::exception& reason) {
+    one.failed = reason.what();
+  }
 }
 
 void Watchers::start(evidence::Sink& sink) {
-  for (auto& source : sources_) source->start(sink);
-  for (auto& source : sockets_) source->start(sink);
+  for (auto& one : sources_) use(one, [&](auto& source) { source.start(sink); });
+  for (auto& one : sockets_) use(one, [&](auto& source) { source.start(sink); });
 }
 
 std::vector<int> Watchers::descriptors() const {
   std::vector<int> all;
-  for (const auto& source : sources_)
-    for (int fd : source->descriptors()) all.push_back(fd);
+  for (const auto& one : sources_) {
+    if (!one.failed.empty()) continue;
+    for (int fd : one.source->descriptors()) all.push_back(fd);
+  }
   return all;
 }
 
 void Watchers::drain(evidence::Sink& sink) {
-  for (auto& source : sources_) source->drain(sink);
-  for (auto& source : sockets_) source->drain(sink);
+  for (auto& one : sources_) use(one, [&](auto& source) { source.drain(sink); });
+  for (auto& one : sockets_) use(one, [&](auto& source) { source.drain(sink); });
 }
 
 void Watchers::watch_process(int pid) {
-  if (processes_) processes_->watch(pid);
+  use(processes_, [&](auto& processes) { processes.watch(pid); });
 }
 
 void Watchers::snapshot(evidence::Sink& sink, const std::string& when, bool processes) {
-  for (auto& source : sockets_) source->snapshot(sink, when);
-  if (processes && processes_) processes_->snapshot(sink, when);
+  for (auto& one : sockets_) use(one, [&](auto& source) { source.snapshot(sink, when); });
+  if (processes) use(processes_, [&](auto& source) { source.snapshot(sink, when); });
 }
 
+// Not looking would be taken for nobody listening: here a failure is the run's.
 void Watchers::listeners(evidence::Sink& sink) {
-  auto& sources = sockets_.empty() ? readiness_ : sockets_;
-  for (auto& source : sources) source->snapshot(sink, "change");
+  for (auto& one : sockets_.empty() ? readiness_ : sockets_) {
+    if (!one.failed.empty()) throw sys::LabError("look for listeners: " + one.failed);
+    one.source->snapshot(sink, "change");
+  }
 }
 
 void Watchers::finish(evidence::Sink& sink) {
   drain(sink);
-  for (auto& source : sockets_) source->finish(sink);
-  if (processes_) processes_->snapshot(sink, "end");
-  for (auto& source : sources_) source->finish(sink);
+  for (auto& one : sockets_) use(one, [&](auto& source) { source.finish(sink); });
+  use(processes_, [&](auto& source) { source.snapshot(sink, "end"); });
+  for (auto& one : sources_) use(one, [&](auto& source) { source.finish(sink); });
 }
 
 // One line a source: where it watches several namespaces, its events add up.
 std::vector<evidence::Collector> Watchers::accounts() const {
   std::vector<evidence::Collector> all = off_;
-  const auto add = [&](const evidence::Collector& one) {
+  const auto add = [&](evidence::Collector one, const std::string& failed) {
+    if (!failed.empty()) {
+      one.why = "stopped in the middle: " + failed;
+      one.lost = std::max<std::uint64_t>(one.lost, 1);  // how many, nobody knows
+    }
     const auto at =
         std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.name == one.name && c.on == one.on; });
     if (at == all.end()) {
-      all.push_back(one);
+      all.push_back(std::move(one));
       return;
     }
     at->events += one.events;
@@ -106,9 +125,9 @@ std::vector<evidence::Collector> Watchers::accounts() const {
     at->disturbs |= one.disturbs;
     if (at->why.empty()) at->why = one.why;
   };
-  for (const auto& source : sources_) add(source->account());
-  for (const auto& source : sockets_) add(source->account());
-  if (processes_) add({.name = "processes", .on = true});
+  for (const auto& one : sources_) add(one.source->account(), one.failed);
+  for (const auto& one : sockets_) add(one.source->account(), one.failed);
+  if (processes_.source) add({.name = "processes", .on = true}, processes_.failed);
   return all;
 }
 

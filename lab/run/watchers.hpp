@@ -30,10 +30,22 @@ class Watchers {
   std::vector<evidence::Collector> accounts() const;
 
  private:
-  std::vector<std::unique_ptr<evidence::Source>> sources_;  // all but sockets
-  std::vector<std::unique_ptr<evidence::Sockets>> sockets_;
-  std::vector<std::unique_ptr<evidence::Sockets>> readiness_;  // also where "sockets" is switched off
-  std::unique_ptr<evidence::Processes> processes_;
+  // One that fails in the middle is let be from then on: the run goes on, its account says what happened, and that
+  // events are missing.
+  template <class Kind>
+  struct Watched {
+    std::unique_ptr<Kind> source;
+    std::string failed;  // "" while it works
+  };
+  template <class Kind, class Use>
+  static void use(Watched<Kind>& one, const Use& with);
+  template <class Kind>
+  using All = std::vector<Watched<Kind>>;
+
+  All<evidence::Source> sources_;  // all but sockets
+  All<evidence::Sockets> sockets_;
+  All<evidence::Sockets> readiness_;  // also where "sockets" is switched off
+  Watched<evidence::Processes> processes_;
   std::vector<evidence::Collector> off_;
 };
 

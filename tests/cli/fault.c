@@ -2,7 +2,8 @@
 // in a file that all of lab's processes share, and what failed is written there. Programs that lab starts are left
 // alone.
 //
-// LAB_FAULT names the file: struct fault below, the test fills `at` (0: count only) and `error`.
+// LAB_FAULT names the file: struct fault below, the test fills `at` (0: count only), `error`, and `only` where calls of
+// one name alone are to be counted.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,7 +25,7 @@
 struct fault {
   unsigned long count, at;
   int error, pid;
-  char call[32];
+  char call[32], only[32];
 };
 static struct fault* shared;
 
@@ -43,7 +44,7 @@ __attribute__((constructor)) static void start(void) {
 }
 
 static int fails(const char* call) {
-  if (!shared) return 0;
+  if (!shared || (shared->only[0] && strcmp(shared->only, call) != 0)) return 0;
   if (__atomic_add_fetch(&shared->count, 1, __ATOMIC_SEQ_CST) != shared->at) return 0;
   shared->pid = (int)getpid();
   strncpy(shared->call, call, sizeof shared->call - 1);

@@ -19,6 +19,8 @@ class Faults(unittest.TestCase):
         done = subprocess.run([sys.executable, "-B", str(HERE / "faults.py"), LIBRARY, "211"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 0, done.stdout[-8000:] + done.stderr[-4000:])
         self.assertRegex(done.stdout, r"(\d\d+) of \1 ended as promised")
+        # A collector that fails in the middle ends no run: the report says so, and the verdict makes do.
+        self.assertRegex(done.stdout, r"collectors: 0, a collector stopped in the middle")
 
 
 if __name__ == "__main__":
