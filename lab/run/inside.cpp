@@ -31,6 +31,13 @@ void wait_for_go(Teller& teller, const sys::Descriptor& go) {
   }
 }
 
+void tell_rules(const Rulesets& rules, Teller& teller) {
+  for (const auto& held : rules.held())
+    if (!held.helper)
+      teller.rule(
+          {.name = held.name, .text = held.text, .place = held.place, .packets = held.packets, .bytes = held.bytes});
+}
+
 void run(Setup& setup, Teller& teller) {
   const auto started = sys::now_ns();
   const auto namespaces = sandbox::furnish(setup.plan);
@@ -47,10 +54,8 @@ void run(Setup& setup, Teller& teller) {
   const auto acting = sys::now_ns();
   Stage stage(*setup.scenario, teller, watchers, cast);
   const bool deadline = stage.perform();
-  for (const auto& held : rules.held())
-    if (!held.helper)
-      teller.rule(
-          {.name = held.name, .text = held.text, .place = held.place, .packets = held.packets, .bytes = held.bytes});
+  tell_rules(rules, teller);
+  stage.clear();
   for (auto account : watchers.accounts()) {
     if (account.name == "nft-trace" && account.on && account.why.empty()) account.why = rules.left_out();
     teller.account(account);

@@ -116,9 +116,12 @@ bool Stage::perform() {
                sys::Deadline::at_ns(std::min(deadline_.at(), sys::now_ns() + scenario_.grace.count())));
   watchers_.finish(teller_);
   milestone("stopping");
+  return !in_time;
+}
+
+void Stage::clear() {
   cast_.finish();
   milestone("end");
-  return !in_time;
 }
 
 bool Stage::wait_until(const std::function<bool()>& done, const sys::Deadline& deadline, bool poll_listeners) {

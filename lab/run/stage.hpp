@@ -12,8 +12,10 @@ namespace lab::run {
 class Stage {
  public:
   Stage(const scenario::Scenario& scenario, Teller& teller, Watchers& watchers, Cast& cast);
-  // Returns whether the run's own deadline passed.
+  // To the last snapshot. Returns whether the run's own deadline passed.
   bool perform();
+  // Ends whoever still runs, and reports what they did. Segments that a kill sends are nobody's doing but the lab's.
+  void clear();
 
   // For a shell: servers and proxies only, then events until this child of init has ended. Its exit status as a shell
   // gives it.
