@@ -32,7 +32,12 @@ class Scanner {
       // iif and oif are resolved to an index when a rule is loaded, devices of a chain or flowtable likewise; the
       // names of iifname and oifname are only compared.
       const bool index = word == "iif" || word == "oif" || word == "device" || word == "devices";
-      if (index || word == "iifname" || word == "oifname") names(index);
+      if (word == "type" || word == "typeof")
+        key();
+      else if (word == "elements")
+        elements();
+      else if (index || word == "iifname" || word == "oifname")
+        names(index);
     }
     return std::move(uses_);
   }
@@ -62,6 +67,40 @@ class Scanner {
     while (at_ < text_.size() && is_word(text_[at_])) ++at_;
     return text_.substr(begin_, at_ - begin_);
   }
+  // Which fields of a set's or map's key are names: "type ifname . ipv4_addr : verdict" (man nft, SETS).
+  void key() {
+    named_.assign(1, false);
+    while (at_ < text_.size() && (is_word(text_[at_]) || text_[at_] == ' ')) {
+      if (text_[at_] == ' ') {
+        ++at_;
+        continue;
+      }
+      const auto word = next();
+      if (word == "hook") return;  // of a chain
+      if (word == ".")
+        named_.push_back(false);
+      else if (word == "ifname" || word == "iifname" || word == "oifname")
+        named_.back() = true;
+    }
+  }
+  // Of an element only the first word of each field counts: what follows are its data, timeout, counter and comment.
+  void elements() {
+    std::size_t field = 0;
+    for (bool first = true; skip();) {
+      const auto word = next();
+      if (word == "}") return;
+      if (word == ":") {
+        while (skip() && text_[at_] != ',' && text_[at_] != '}') next();
+      } else if (word == "," || word == ".") {
+        field = word == "," ? 0 : field + 1;
+        first = true;
+      } else if (word != "=" && word != "{") {
+        if (first && field < named_.size() && named_[field])
+          uses_.push_back({keyword_, begin_, begin_ + word.size(), false, line_});
+        first = false;
+      }
+    }
+  }
   void names(bool fatal) {
     bool set = false;
     while (skip()) {
@@ -87,6 +126,7 @@ class Scanner {
   std::string_view text_;
   std::size_t at_ = 0, begin_ = 0, keyword_ = 0;
   std::uint32_t line_ = 1;
+  std::vector<bool> named_;  // of the last key seen
   std::vector<Use> uses_;
 };
 

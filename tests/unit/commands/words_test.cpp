@@ -54,6 +54,28 @@ TEST(Foreign, NamesAreFoundWithTheirLines) {
   EXPECT_THAT(told(kDump), ElementsAre("eth0:6 fatal", "docker0:7", "br-1234:7", "eth0:8", "wg0:9", "eth0:12 fatal"));
 }
 
+TEST(Foreign, NamesInSetsAndMapsAreFound) {
+  constexpr const char* sets = R"(table inet filter {
+  set lans { type ifname; elements = { "lan0", "lan1" timeout 5m, "lo" } }
+  set pairs {
+    typeof iifname . ip saddr
+    elements = { "wan0" . 192.0.2.1 counter packets 1 bytes 2 comment "eth7",
+                 "wan1" . 192.0.2.2 }
+  }
+  map zones {
+    type ifname : verdict
+    elements = { "dmz0" : jump dmz, "dmz1" : drop }
+  }
+  set addresses { type ipv4_addr; elements = { 192.0.2.3 } }
+  set ports { type inet_service . ifname; elements = { 22 . "vpn0" } }
+  chain c { type filter hook input priority 0; iifname @lans accept; }
+}
+)";
+  EXPECT_THAT(told(sets), ElementsAre("lan0:2", "lan1:2", "wan0:5", "wan1:6", "dmz0:10", "dmz1:10", "vpn0:13"));
+  EXPECT_EQ(match_to_sandbox("set s { type ifname; elements = { \"a\", \"b\" } }").text,
+            "set s { type ifname; elements = { \"lo\", \"lo\" } }");
+}
+
 TEST(Foreign, WithoutThemNothingChanges) {
   const std::string own = "table inet t { chain c { iif lo accept; } }";
   EXPECT_EQ(match_to_sandbox(own).text, own);
@@ -70,7 +92,8 @@ TEST(Foreign, AreMatchedToTheLinkAndWhatAcceptsTheLinkIsHidden) {
 }
 
 TEST(Foreign, AnUnclosedQuoteOrBraceEndsTheSearch) {
-  for (const char* text : {"iif \"eth0", "iifname { eth0", "iifname", "iif {", "iifname vmap { \"a\" :"}) {
+  for (const char* text : {"iif \"eth0", "iifname { eth0", "iifname", "iif {", "iifname vmap { \"a\" :", "type",
+                           "type ifname elements = { a . ", "elements = {"}) {
     EXPECT_NO_THROW(foreign_names(text));
     EXPECT_NO_THROW(match_to_sandbox(text));
   }
