@@ -68,14 +68,23 @@ Catalogue::Entry rules_entry(const fs::path& path) {
   return {read.value.name, "firewall", read.value.summary, {"rules"}, path, std::move(read.mistakes)};
 }
 
-// A ruleset's first comment says what it is.
+// The first sentence of the comment that a ruleset begins with, whose lines may break anywhere.
+std::string first_sentence(std::string_view text) {
+  std::string sentence;
+  while (text.starts_with("#") && !text.starts_with("#!")) {
+    const auto line = text.substr(0, text.find('\n'));
+    const auto start = line.find_first_not_of("# \t");
+    if (start == line.npos) break;
+    sentence += (sentence.empty() ? "" : " ") + std::string(line.substr(start));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  return sentence.substr(0, sentence.find(". "));
+}
+
 Catalogue::Entry ruleset_entry(const fs::path& path) {
   Catalogue::Entry entry{path.filename().string(), "firewall", "", {"ruleset"}, path, {}};
-  const auto text = file_text(entry.mistakes, path).value_or("");
-  const auto start = text.find_first_not_of("# !");
-  if (text.starts_with("#") && !text.starts_with("#!") && start != text.npos) {
-    entry.summary = text.substr(start, text.find('\n', start) - start);
-  }
+  entry.summary = first_sentence(file_text(entry.mistakes, path).value_or(""));
+  if (entry.summary.ends_with('.')) entry.summary.pop_back();
   return entry;
 }
 
