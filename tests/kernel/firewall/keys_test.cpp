@@ -291,6 +291,14 @@ std::string title(const ::testing::TestParamInfo<Parameter>& of) {
          std::string(scenario::name_of(std::get<2>(of.param)));
 }
 
+// Segment by segment, but for what takes more than one connection, an answer of ICMP or chance: faults_test.cpp has
+// those (TimeRunsFromTheSyn, ConntrackMark, IcmpAnswersByKindAndDirection, TheThirdIsTooMany).
+TEST(KeysOf, EveryKeyMeetsPackets) {
+  std::set<std::string> keys{"time", "ct-mark", "icmp", "connections"};
+  for (const auto& test : cases()) keys.merge(keys_of(counting("it", test.rule)));
+  EXPECT_EQ(keys, every_key());
+}
+
 INSTANTIATE_TEST_SUITE_P(All, Keys,
                          ::testing::Combine(::testing::Range(std::size_t{0}, cases().size()),
                                             ::testing::Values(Hook::output, Hook::postrouting, Hook::prerouting,

@@ -89,6 +89,20 @@ TEST_P(Listing, AddingOneByOneIsTheSame) {
   });
 }
 
+// What is read back above is each key, alone and negated, in each direction; each hook; each action.
+TEST(ListingOf, EveryKeyHookAndAction) {
+  std::set<std::string> keys;
+  std::set<Hook> hooks;
+  std::set<RuleAction> actions;
+  for (const auto& rule : one_of_each()) {
+    keys.merge(keys_of(rule));
+    hooks.insert(rule.hook), actions.insert(rule.action);
+  }
+  EXPECT_EQ(keys, every_key());
+  EXPECT_EQ(hooks.size(), 5u);
+  EXPECT_EQ(actions.size(), 8u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Flows, Listing,
                          ::testing::Values(firewall::Flow{Family::ipv4, "127.0.0.1", "127.0.0.1", 8080},
                                            firewall::Flow{Family::ipv6, "::1", "::1", 65535},

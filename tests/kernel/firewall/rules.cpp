@@ -127,4 +127,41 @@ std::vector<Rule> one_of_each() {
   return rules;
 }
 
+namespace {
+
+using Use = std::pair<const char*, std::function<bool(const scenario::Match&)>>;
+const std::vector<Use> kUses = {
+    {"handshake", [](auto& m) { return m.after && m.after->handshake; }},
+    {"packets", [](auto& m) { return m.after && m.after->packets; }},
+    {"bytes", [](auto& m) { return m.after && m.after->bytes; }},
+    {"time", [](auto& m) { return m.after && m.after->time; }},
+    {"flags", [](auto& m) { return m.flags_set || m.flags_unset; }},
+    {"state", [](auto& m) { return !m.state.empty(); }},
+    {"length", [](auto& m) { return m.length.has_value(); }},
+    {"payload", [](auto& m) { return m.payload.has_value(); }},
+    {"icmp", [](auto& m) { return !m.icmp.empty(); }},
+    {"mark", [](auto& m) { return m.mark.has_value(); }},
+    {"ct-mark", [](auto& m) { return m.ct_mark.has_value(); }},
+    {"every", [](auto& m) { return m.every.has_value(); }},
+    {"probability", [](auto& m) { return m.probability.has_value(); }},
+    {"rate", [](auto& m) { return m.rate.has_value(); }},
+    {"connections", [](auto& m) { return m.connections.has_value(); }},
+};
+
+}  // namespace
+
+std::set<std::string> keys_of(const Rule& rule) {
+  std::set<std::string> keys;
+  for (const auto& [name, used] : kUses)
+    if (used(rule.match) || (rule.negated && used(*rule.negated))) keys.insert(name);
+  if (rule.negated) keys.insert("not");
+  return keys;
+}
+
+std::set<std::string> every_key() {
+  std::set<std::string> keys{"not"};
+  for (const auto& [name, used] : kUses) keys.insert(name);
+  return keys;
+}
+
 }  // namespace lab::test

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,9 @@ scenario::After after_time(std::chrono::milliseconds time);
 
 // One of each, numbered names; they need not make sense together.
 std::vector<Rule> one_of_each();
+
+// The match keys that a rule uses, negated ones included ("not" with them); those of `after` by their own names.
+std::set<std::string> keys_of(const Rule& rule);
+std::set<std::string> every_key();
 
 }  // namespace lab::test
