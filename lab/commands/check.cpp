@@ -25,14 +25,6 @@ bool is_rule_file(const std::filesystem::path& file) {
   return false;
 }
 
-std::vector<Mistake> examined(const scenario::Scenario& scenario) {
-  std::vector<Mistake> mistakes;
-  for (auto& problem : run::examine(scenario)) {
-    mistakes.push_back({std::move(problem.place), std::move(problem.message), std::move(problem.hint)});
-  }
-  return mistakes;
-}
-
 std::vector<Mistake> mistakes_of(const std::filesystem::path& file, const scenario::RulePath& rules) {
   if (is_rule_file(file)) {
     auto read = scenario::read_rules(file);
@@ -40,10 +32,10 @@ std::vector<Mistake> mistakes_of(const std::filesystem::path& file, const scenar
     scenario::Scenario alone;  // what the kernel would say of the rules themselves
     alone.path = file;
     alone.firewall.rules = std::move(read.value.rules);
-    return examined(alone);
+    return run::examine(alone);
   }
   auto read = scenario::read_scenario(file, rules);
-  return read.ok() ? examined(read.value) : std::move(read.mistakes);
+  return read.ok() ? run::examine(read.value) : std::move(read.mistakes);
 }
 
 }  // namespace

@@ -68,23 +68,40 @@ std::string tag(const Report& report) {
 }
 
 std::string told(const Report& report) {
-  if (report.bare) return printable(sentence(report));
-  return fmt::format("{}: {}", printable(report.scenario), printable(sentence(report)));
+  return report.bare ? sentence(report) : fmt::format("{}: {}", report.scenario, sentence(report));
+}
+
+// libnftables' words come with the line they are about and a mark below the column: those lines stay as they are.
+std::pair<std::string_view, std::string_view> head_and_excerpt(std::string_view text) {
+  const auto end = text.find('\n');
+  return {text.substr(0, end), end == text.npos ? "" : text.substr(end + 1)};
+}
+
+void write_excerpt(std::ostream& out, std::string_view excerpt) {
+  while (!excerpt.empty()) {
+    const auto [line, rest] = head_and_excerpt(excerpt);
+    out << printable(line) << '\n';
+    excerpt = rest;
+  }
 }
 
 void write_headline(std::ostream& out, const Report& report, const TextOptions& options) {
-  const auto plain = fmt::format("{} {}", tag(report), told(report));
-  const auto lines = wrap(plain, options.width);
+  const auto text = told(report);
+  const auto [head, excerpt] = head_and_excerpt(text);
+  const auto lines = wrap(fmt::format("{} {}", tag(report), printable(head)), options.width);
   const auto first = tag(report).size();
   out << paint(options, paint_of(report.result), lines[0].substr(0, first))
       << paint(options, Paint::strong, lines[0].substr(first)) << '\n';
   for (std::size_t i = 1; i < lines.size(); ++i) out << paint(options, Paint::strong, lines[i]) << '\n';
+  write_excerpt(out, excerpt);
 }
 
 }  // namespace
 
 std::string headline(const Report& report, const TextOptions& options) {
-  return fmt::format("{} {}", paint(options, paint_of(report.result), tag(report)), told(report));
+  const auto text = told(report);
+  return fmt::format("{} {}", paint(options, paint_of(report.result), tag(report)),
+                     printable(head_and_excerpt(text).first));
 }
 
 void write_text(std::ostream& out, const Report& report, const TextOptions& options) {

@@ -62,11 +62,9 @@ class InOrder {
   bool go_on_ = true;
 };
 
-std::string to_text(const std::vector<Problem>& problems) {
+std::string to_text(const std::vector<scenario::Mistake>& mistakes) {
   std::string text;
-  for (const auto& problem : problems)
-    text += fmt::format("{}{}{}: {}", text.empty() ? "" : "\n", problem.place.file,
-                        problem.place.line ? fmt::format(":{}", problem.place.line) : "", problem.message);
+  for (const auto& mistake : mistakes) text += (text.empty() ? "" : "\n") + scenario::to_string(mistake);
   return text;
 }
 

@@ -18,7 +18,7 @@ void describe_network(const Scenario& scenario, std::string& out) {
   out += fmt::format("sandbox: user, net, pid, mount, ipc and uts namespaces; {}, {}\n",
                      scenario::name_of(network.family), routed ? "client, router and server namespaces" : "loopback");
   if (network.mtu) out += fmt::format("  mtu {}, offloads off\n", *network.mtu);
-  for (const auto& [key, value] : network.sysctl) out += fmt::format("  sysctl {} = {}\n", key, value);
+  for (const auto& [key, value, place] : network.sysctl) out += fmt::format("  sysctl {} = {}\n", key, value);
 }
 
 void describe_limits(const Actor& actor, std::string& out) {

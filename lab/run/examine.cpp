@@ -6,16 +6,16 @@
 
 namespace lab::run {
 
-std::vector<Problem> examine(const scenario::Scenario& scenario) {
-  std::vector<Problem> problems;
+std::vector<scenario::Mistake> examine(const scenario::Scenario& scenario) {
+  std::vector<scenario::Mistake> problems;
   for (const auto& refusal : firewall::refuse(scenario.firewall.rules))
     problems.push_back({refusal.place, refusal.message, refusal.hint});
   for (const auto& [name, set] : scenario.firewall.library)
     for (const auto& refusal : firewall::refuse(set.rules))
       problems.push_back({refusal.place, refusal.message, refusal.hint});
-  for (const auto& [key, value] : scenario.network.sysctl)
-    if (const auto why = sandbox::why_not_settable(key); !why.empty())
-      problems.push_back({{.file = scenario.path}, fmt::format("[network] sysctl {}: {}", key, why), ""});
+  for (const auto& [key, value, place] : scenario.network.sysctl)
+    if (const auto why = sandbox::why_not_settable(key, value); !why.empty())
+      problems.push_back({place, fmt::format("[network] sysctl {}: {}", key, why), ""});
   return problems;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "report/report.hpp"
+#include "scenario/reader.hpp"
 #include "scenario/types.hpp"
 
 namespace lab::run {
@@ -54,10 +55,6 @@ std::string kernel_rules(const scenario::Scenario& scenario);
 int shell(const scenario::Scenario& scenario, const std::vector<std::string>& command, const Options& options);
 
 // Mistakes that only the machine's libraries know: rules no kernel accepts, sysctls a namespace can't set.
-struct Problem {
-  scenario::Place place;
-  std::string message, hint;
-};
-std::vector<Problem> examine(const scenario::Scenario& scenario);
+std::vector<scenario::Mistake> examine(const scenario::Scenario& scenario);
 
 }  // namespace lab::run

@@ -23,7 +23,8 @@ void add_sysctls(Reading& reading, const Node& node, const std::string& prefix, 
                       "sysctls are set in the sandbox's network namespace only");
     } else if (fits(reading, member.value, kSysctlValue)) {
       const auto& value = member.value;
-      network.sysctl.emplace_back(key, value.kind == Node::string ? value.text : std::to_string(value.number));
+      auto text = value.kind == Node::string ? value.text : std::to_string(value.number);
+      network.sysctl.push_back({key, std::move(text), value.place()});
     }
   }
 }

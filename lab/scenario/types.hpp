@@ -234,12 +234,17 @@ struct Firewall {
 
 // ---- network
 
+struct Sysctl {
+  std::string key, value;  // "net.ipv4.tcp_retries2", "3"
+  Place place;             // the value's, in the file
+};
+
 struct Network {
   Family family = Family::ipv4;
   bool family_given = false;  // the file says so: -4 and -6 do not apply where it is tied to one
   Topology topology = Topology::loopback;
   std::optional<std::uint32_t> mtu;                         // bytes
-  std::vector<std::pair<std::string, std::string>> sysctl;  // "net.ipv4.tcp_retries2", "3"
+  std::vector<Sysctl> sysctl;
 };
 
 // ---- expectations

@@ -142,7 +142,10 @@ class Diagnose(Case):
     def test_a_ruleset_that_does_not_parse_has_its_place(self):
         self.write("bad.nft", "table inet x {\n  chain y {\n    tcp dprot 80 drop\n  }\n}\n")
         done = self.says(2, *self.pair("answer.py", "--ruleset", "bad.nft"))
-        self.assertIn("bad.nft:3:", done.stdout + done.stderr)
+        said = (done.stdout + done.stderr).splitlines()
+        self.assertIn("bad.nft:3:", said[0])
+        at = next(i for i, line in enumerate(said) if line.strip() == "tcp dprot 80 drop")  # libnftables' excerpt, as it stands
+        self.assertEqual(said[at + 1].strip(), "^" * len("dprot"))
 
 
 if __name__ == "__main__":

@@ -62,6 +62,13 @@ class Files(Case):
         self.write("sysctl.toml", CLEAN + '[network]\nsysctl = { "net.core.rmem_max" = 5 }\n')
         self.assertIn("net.core.rmem_max", self.says(2, "check", "./sysctl.toml").stderr)
 
+    def test_a_value_that_the_kernel_refuses_has_its_place(self):
+        self.write("value.toml", CLEAN + '[network]\nsysctl = { "net.ipv4.tcp_fin_timeout" = "soon" }\n')
+        for command in ("check", "run"):
+            with self.subTest(command):
+                done = self.says(2, command, "./value.toml")
+                self.assertRegex(done.stderr + done.stdout, r"(?s)value\.toml:\d+:\d+: .*tcp_fin_timeout.*EINVAL")
+
     def test_check_of_good_ones(self):
         self.write("clean.toml", CLEAN)
         self.assertEqual(self.says(0, "check", "./clean.toml", "firewall-drop").stderr, "")
