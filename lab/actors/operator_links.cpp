@@ -18,7 +18,8 @@ namespace lab::actors {
 namespace {
 
 const nlattr* find(const nlmsghdr& message, std::size_t fixed, std::uint16_t type) {
-  const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message));
+  // Not libmnl's tail, which is aligned: up to three bytes behind the message.
+  const auto* end = reinterpret_cast<const char*>(&message) + message.nlmsg_len;
   const auto* attribute = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&message, fixed));
   while (mnl_attr_ok(attribute, static_cast<int>(end - reinterpret_cast<const char*>(attribute)))) {
     if (mnl_attr_get_type(attribute) == type) return attribute;

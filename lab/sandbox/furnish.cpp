@@ -161,15 +161,15 @@ std::vector<Netns> loopback(const scenario::Network& network) {
 // In every namespace; a key that names a device, where that device is.
 void apply_sysctls(const std::vector<Netns>& spaces, const scenario::Network& network) {
   for (const auto& space : spaces) inside(space, [] { set_sysctl("net.ipv4.ip_unprivileged_port_start", "0"); });
-  for (const auto& [key, value, place] : network.sysctl) {
+  for (const auto& sysctl : network.sysctl) {
     bool known = false;
     for (const auto& space : spaces)
       inside(space, [&] {
-        if (!has_sysctl(key)) return;
-        set_sysctl(key, value);
+        if (!has_sysctl(sysctl.key)) return;
+        set_sysctl(sysctl.key, sysctl.value);
         known = true;
       });
-    if (!known) throw sys::KernelError(ENOENT, "sysctl " + key);
+    if (!known) throw sys::KernelError(ENOENT, "sysctl " + sysctl.key);
   }
 }
 

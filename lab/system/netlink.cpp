@@ -225,7 +225,8 @@ Refused parse_error(const nlmsghdr& message) {
     if (skip > payload) return refused;
   }
   const auto* at = static_cast<const nlattr*>(mnl_nlmsg_get_payload_offset(&message, skip));
-  const auto* end = static_cast<const char*>(mnl_nlmsg_get_payload_tail(&message));
+  // Not libmnl's tail, which is aligned: up to three bytes behind the message.
+  const auto* end = reinterpret_cast<const char*>(&message) + message.nlmsg_len;
   for (; mnl_attr_ok(at, static_cast<int>(end - reinterpret_cast<const char*>(at))); at = mnl_attr_next(at)) {
     const auto* bytes = static_cast<const char*>(mnl_attr_get_payload(at));
     const std::size_t size = mnl_attr_get_payload_len(at);
