@@ -63,6 +63,8 @@ class Ruleset {
   // Every rule of the namespace, those of whole rulesets too (their text by libnftables where it can be loaded, else
   // ""). Texts are stateless ("counter" without its values).
   std::vector<Held> held() const;
+  // The rules go with this object, after a grace period: nobody shall wait for it.
+  void hurry();
 
  private:
   struct State;

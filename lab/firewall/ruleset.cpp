@@ -78,6 +78,8 @@ Ruleset::Ruleset(scenario::Family family, Flow flow) {
 Ruleset::~Ruleset() = default;
 Ruleset::Ruleset(Ruleset&&) noexcept = default;
 
+void Ruleset::hurry() { state_->socket.hurry(); }
+
 void Ruleset::add(const std::vector<Rule>& rules, bool trace) {
   if (const auto refusals = refuse(rules); !refusals.empty()) fail(refusals);
   bool table_is_there = false;

@@ -64,6 +64,7 @@ void run(Setup& setup, Teller& teller) {
   teller.times(started, acting, sys::now_ns(), deadline);
   teller.show({});
   teller.flush();  // lab judges while the collectors are closed
+  if (setup.options->alone) rules.hurry();
 }
 
 Failure kind_of(const std::exception& error) {

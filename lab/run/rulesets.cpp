@@ -35,6 +35,10 @@ void Rulesets::add(const std::vector<scenario::Rule>& rules) {
 
 void Rulesets::remove(const std::string& name) { typed().remove(name); }
 
+void Rulesets::hurry() {
+  if (typed_) typed_->hurry();
+}
+
 std::string Rulesets::left_out() const {
   const auto account = tracing_ ? tracing_->account() : firewall::Tracing::Account{};
   return account.skipped ? fmt::format("{} segments were not traced, to stay below {} a second", account.skipped,

@@ -22,6 +22,8 @@ class Rulesets {
   std::vector<firewall::Held> held() const;
   // What the rule trace of a whole ruleset left out to stay cheap; "" where nothing was, or nothing is traced.
   std::string left_out() const;
+  // As Ruleset::hurry.
+  void hurry();
 
  private:
   firewall::Ruleset& typed();

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "system/error.hpp"
+#include "system/parting.hpp"
 
 namespace lab::sys {
 namespace {
@@ -67,6 +68,13 @@ Netlink::Netlink(int bus, const std::vector<unsigned>& groups)
   check(::getsockname(descriptor(), reinterpret_cast<sockaddr*>(&address), &size), "address of netlink socket");
   port_ = address.nl_pid;
   for (const unsigned group : groups) join(group);
+}
+
+Netlink::~Netlink() {
+  if (!hurry_ || !socket_.valid()) return;
+  std::vector<Descriptor> alone;
+  alone.push_back(std::move(socket_));
+  leave_to_kernel(std::move(alone));
 }
 
 void Netlink::join(unsigned group) {

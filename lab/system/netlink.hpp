@@ -52,6 +52,11 @@ class Netlink {
   // NETLINK_ROUTE, NETLINK_NETFILTER, … in the calling thread's network namespace, subscribed to `groups` (numbers such
   // as RTNLGRP_LINK, not bits). Extended acks on, acks without a copy of the request, non-blocking, close-on-exec.
   explicit Netlink(int bus, const std::vector<unsigned>& groups = {});
+  ~Netlink();
+  Netlink(Netlink&&) = default;
+  Netlink& operator=(Netlink&&) = default;
+  // The destructor shall not wait for what goes with the socket (system/parting.hpp).
+  void hurry() { hurry_ = true; }
 
   int descriptor() const { return socket_.get(); }  // for poll(2)
   std::uint32_t port() const { return port_; }      // this socket's address (nlmsg_pid of its answers)
@@ -89,6 +94,7 @@ class Netlink {
   Descriptor socket_;
   std::uint32_t port_ = 0;
   std::uint32_t sequence_ = 0;
+  bool hurry_ = false;
   std::unique_ptr<char[]> buffer_;
 };
 

@@ -13,7 +13,7 @@
 #include <ctime>
 
 #include "system/error.hpp"
-#include "system/process.hpp"
+#include "system/parting.hpp"
 
 namespace lab::evidence {
 namespace {
@@ -70,32 +70,6 @@ void join_group(int socket, bool incoming_only) {
   const int quiet = group | mode | ignore_outgoing;
   if (incoming_only && ::setsockopt(socket, SOL_PACKET, PACKET_FANOUT, &quiet, sizeof quiet) == 0) return;
   set(socket, SOL_PACKET, PACKET_FANOUT, group | mode, "join the packet sockets");
-}
-
-// In flight inside a socket that only it holds itself, nothing but the kernel's garbage collector can reach the packet
-// sockets, and since 6.10 that one works in a thread of the kernel (net/unix/garbage.c). Older kernels collect at once.
-// The collector sets out when a Unix socket is closed: by then it has to hold the last reference.
-void leave_to_the_collector(std::vector<sys::Descriptor>& sockets) {
-  auto pair = sys::make_pair(SOCK_DGRAM);
-  std::array<int, kSockets + 1> passed{};
-  std::size_t count = 0;
-  for (const auto& socket : sockets) passed.at(count++) = socket.get();
-  passed.at(count++) = pair.other.get();
-  char byte = 0;
-  iovec data{&byte, 1};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof passed)] = {};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = CMSG_SPACE(count * sizeof(int));
-  auto* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(count * sizeof(int));
-  std::memcpy(CMSG_DATA(header), passed.data(), count * sizeof(int));
-  sys::check(::sendmsg(pair.one.get(), &message, 0), "pass the packet sockets on");
-  sockets.clear();
 }
 
 std::int64_t realtime_ns() {
@@ -168,11 +142,7 @@ PacketTap::PacketTap(bool incoming_only, bool hurry) : hurry_(hurry), reader_(st
 }
 
 PacketTap::~PacketTap() {
-  if (!hurry_) return;
-  try {
-    leave_to_the_collector(sockets_);
-  } catch (const std::exception&) {  // then they are closed here, and that takes its time
-  }
+  if (hurry_) sys::leave_to_kernel(std::move(sockets_));
 }
 
 std::vector<int> PacketTap::descriptors() const {
