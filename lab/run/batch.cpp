@@ -83,7 +83,9 @@ bool without(const Options& options, const char* name) {
 class SharedProbe {
  public:
   SharedProbe(const Options& options, bool programs)
-      : wanted_{.packets = !without(options, "kernel"), .calls = programs && !without(options, "syscalls")},
+      : wanted_{.packets = !without(options, "kernel"),
+                .calls = programs && !without(options, "syscalls"),
+                .hurry = options.alone},
         root_(!options.rootless && ::geteuid() == 0) {}
 
   evidence::KernelProbe* get() {

@@ -15,8 +15,8 @@
 //   when
 //      its task exits, with the time it began; so nothing has to be collected while the actors live.
 //
-// CPU time of loading and attaching: packets 3 ms; calls 5 ms more, on a busy machine 14; 13 ms more where the thin BTF
-// is not cached. So `calls` are worth their price only where a program will be run.
+// CPU time of loading and attaching: packets 3 ms; calls 5 ms more, on a busy machine 14; 50 ms more where nothing is
+// cached for the kernel. So `calls` are worth their price only where a program will be run.
 //
 // System calls are those of tasks that have called execve inside the sandbox: not init's, not step actors'. They are
 // the ones in syscalls_table.cpp: on TCP sockets all, else failures; ENOENT from open is left out, and a call repeated
@@ -50,6 +50,7 @@ class KernelProbe {
   struct Wanted {
     bool packets = true;  // kernel: drops, resets, retransmissions, states; and signals
     bool calls = true;    // system calls of outside programs; costs every process of the machine a few ns a call
+    bool hurry = false;   // the end does not wait until it is detached (system/parting.hpp)
   };
   using Sandbox = std::uint32_t;
   using Deliver = std::function<void(Sandbox, Event&&)>;

@@ -2,11 +2,10 @@
 #ifndef LAB_BPF_MISSING
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,13 +13,17 @@
 #include <cstring>
 #include <exception>
 #include <map>
+#include <optional>
+#include <tuple>
+#include <utility>
 
 #include "evidence/collectors/kernel.hpp"
 #include "evidence/collectors/kernel_decode.hpp"
 #include "evidence/collectors/kernel_object.hpp"
+#include "evidence/collectors/kernel_programs.hpp"
 #include "evidence/collectors/syscalls_decode.hpp"
-#include "system/descriptor.hpp"
 #include "system/error.hpp"
+#include "system/parting.hpp"
 
 namespace lab::evidence {
 namespace {
@@ -43,34 +46,17 @@ constexpr Program programs[] = {
     {"task_exit", "sched_process_exit", true, "threads that a filter killed"},
 };
 
-// libbpf speaks through one function for the whole process: the first complaint is the reason.
-thread_local std::string complaint;
-int keep_complaint(libbpf_print_level level, const char* format, va_list arguments) {
-  if (level != LIBBPF_WARN || !complaint.empty()) return 0;
-  char line[256];
-  std::vsnprintf(line, sizeof line, format, arguments);
-  complaint = line;
-  while (!complaint.empty() && complaint.back() == '\n') complaint.pop_back();
-  return 0;
-}
-
-[[noreturn]] void refuse(int error, std::string_view what) {
-  const auto reason = error == EPERM ? "needs root (CAP_BPF and CAP_PERFMON)" : complaint;
-  throw sys::Unavailable(fmt::format("{}: {}{}{}", what, sys::errno_name(error), reason.empty() ? "" : ": ", reason));
-}
-
 struct Close {
-  void operator()(bpf_object* o) const { bpf_object__close(o); }
-  void operator()(bpf_link* l) const { bpf_link__destroy(l); }
   void operator()(ring_buffer* r) const { ring_buffer__free(r); }
 };
-using Object = std::unique_ptr<bpf_object, Close>;
-using Link = std::unique_ptr<bpf_link, Close>;
 using Ring = std::unique_ptr<ring_buffer, Close>;
 
 class Probe final : public KernelProbe {
  public:
   explicit Probe(Wanted wanted);
+  ~Probe() override {
+    if (wanted_.hurry) sys::leave_to_kernel(std::move(links_));
+  }
   Sandbox watch(const Namespaces& namespaces) override;
   int descriptor() const override { return ring_buffer__epoll_fd(ring_.get()); }
   void drain(const Deliver& deliver) override;
@@ -85,23 +71,21 @@ class Probe final : public KernelProbe {
     bool io_uring = false;
   };
 
-  RawTypes kernel_types();
-  void configure(const KernelFacts& facts);
-  void attach(const KernelFacts& facts);
-  int map(const char* name) const;
-  template <class T>
-  T* section(const char* name) const;
+  bool asked_for(const Program& program) const { return program.calls ? wanted_.calls : wanted_.packets; }
+  KernelFacts load();
+  void say_what_is_absent(const KernelFacts& facts);
+  void attach();
   void take(std::string_view record);
   void hand_out(Sandbox sandbox, Event&& event);
   void deliver_repeats(Sandbox sandbox);
+  // Of a sandbox's slot, since lab began: packets, calls.
+  std::pair<std::uint64_t, std::uint64_t> lost(Sandbox sandbox) const;
 
   Wanted wanted_;
-  sys::Descriptor types_file_;
-  Object object_;
-  std::vector<Link> links_;
+  std::optional<LoadedPrograms> programs_;
+  std::vector<sys::Descriptor> links_;
   Ring ring_;
   std::unique_ptr<Decoder> decoder_;
-  raw_counts* counts_ = nullptr;
   std::string absent_packets_, absent_calls_;
   std::map<Sandbox, Watched> watched_;
   Sandbox next_ = 1;
@@ -109,95 +93,82 @@ class Probe final : public KernelProbe {
   std::exception_ptr failure_;
 };
 
-Probe::Probe(Wanted wanted) : wanted_(wanted) {
-  complaint.clear();
-  libbpf_set_print(keep_complaint);
-  // libbpf takes the types it relocates against as a file, and reads it when it loads.
-  types_file_ = sys::Descriptor(sys::check(::memfd_create("lab-btf", MFD_CLOEXEC), "memfd for BTF"));
-  const auto types_path = fmt::format("/proc/self/fd/{}", types_file_.get());
-  bpf_object_open_opts options{};
-  options.sz = sizeof options;
-  options.object_name = "lab";
-  options.btf_custom_path = types_path.c_str();
-  const auto file = bpf_object_file();
-  object_.reset(bpf_object__open_mem(file.data(), file.size(), &options));
-  if (!object_) refuse(errno, "BPF object");
+// Twenty bits of minor number (include/linux/kdev_t.h), unlike the C library's.
+std::uint64_t device_of_namespaces() {
+  struct stat s {};
+  sys::check(::stat("/proc/self/ns/pid", &s), "/proc/self/ns/pid");
+  return std::uint64_t{major(s.st_dev)} << 20 | minor(s.st_dev);
+}
 
-  const auto types = kernel_types();
-  sys::check(::write(types_file_.get(), types.data(), types.size()), "memfd for BTF");
-  const auto facts = KernelFacts::of(types);
-  configure(facts);
-  if (bpf_object__load(object_.get()) != 0) refuse(errno, "loading BPF programs");
-  counts_ = section<raw_counts>(".data.counts");
+// What the programs are told of the running kernel, before they are loaded: the constants decide which branches the
+// verifier ever sees.
+MapContents configuration(const KernelFacts& facts) {
+  raw_config config{};
+  config.drop_has_reason = facts.arguments("kfree_skb") >= 3;
+  config.drop_has_socket = facts.arguments("kfree_skb") >= 4;
+  config.reset_has_reason = facts.arguments("tcp_send_reset") >= 3;
+  config.namespaces = device_of_namespaces();
+  config.wake_at = RAW_RING / 4;
+  fill_looks(config.looks);
+  return {{".rodata.config", {reinterpret_cast<const char*>(&config), sizeof config}}};
+}
+
+Probe::Probe(Wanted wanted) : wanted_(wanted) {
+  const auto facts = load();
+  say_what_is_absent(facts);
   ring_.reset(ring_buffer__new(
-      map("ring"),
+      programs_->map("ring"),
       [](void* probe, void* data, size_t size) {
         static_cast<Probe*>(probe)->take({static_cast<const char*>(data), size});
         return 0;
       },
       this, nullptr));
-  if (!ring_) refuse(errno, "BPF ring buffer");
+  if (!ring_) throw sys::KernelError(errno, "BPF ring buffer");
   decoder_ = std::make_unique<Decoder>(facts);
-  attach(facts);
+  attach();
 }
 
-RawTypes Probe::kernel_types() {
-  const TypesCache cache(TypesCache::usual_folder());
-  const auto key = types_key(bpf_object_file(), copied_names());
-  auto types = cache.find(key);
-  if (!types.empty()) return types;
-  types = thin_types(*bpf_object__btf(object_.get()));
-  cache.keep(key, types);
-  return types;
+// What is kept may be of no use after all, as where the kernel before 5.11 wants more memory locked: libbpf sees to
+// that.
+KernelFacts Probe::load() {
+  const ProbeCache cache(ProbeCache::usual_folder());
+  const auto key = probe_key(bpf_object_file(), fmt::format("{}{}{}", copied_names(), wanted_.packets, wanted_.calls));
+  const auto use = [this](const ReadyPrograms& ready) {
+    auto facts = KernelFacts::of(ready.kernel);
+    programs_.emplace(ready, configuration(facts));
+    return facts;
+  };
+  if (const auto kept = ReadyPrograms::of(cache.find(key))) try {
+      return use(*kept);
+    } catch (const sys::KernelError&) {
+    }
+  const auto wanted = [this](std::string_view name, const KernelFacts& facts) {
+    return std::any_of(std::begin(programs), std::end(programs), [&](const Program& one) {
+      return one.name == name && asked_for(one) && facts.arguments(one.tracepoint) > 0;
+    });
+  };
+  const auto fresh = make_ready(wanted, configuration);
+  cache.keep(key, fresh.to_bytes());
+  return use(fresh);
 }
 
-template <class T>
-T* Probe::section(const char* name) const {
-  bpf_map* found = nullptr;
-  bpf_map__for_each(found, object_.get()) if (std::string_view(bpf_map__name(found)).ends_with(name)) break;
-  size_t size = 0;
-  void* at = found ? const_cast<void*>(bpf_map__initial_value(found, &size)) : nullptr;
-  if (!at || size < sizeof(T)) throw sys::LabError(fmt::format("the BPF object has no section {}", name));
-  return static_cast<T*>(at);
-}
-
-// Before loading: the constants decide which branches the verifier ever sees.
-void Probe::configure(const KernelFacts& facts) {
-  auto& config = *section<raw_config>(".rodata.config");
-  config.drop_has_reason = facts.arguments("kfree_skb") >= 3;
-  config.drop_has_socket = facts.arguments("kfree_skb") >= 4;
-  config.reset_has_reason = facts.arguments("tcp_send_reset") >= 3;
-  config.wake_at = RAW_RING / 4;
-  fill_looks(config.looks);
+void Probe::say_what_is_absent(const KernelFacts& facts) {
+  const auto add = [](std::string& to, std::string_view begin, std::string_view what) {
+    to += fmt::format("{}{}", to.empty() ? begin : begin.empty() ? "; " : ", ", what);
+  };
   for (const auto& program : programs) {
-    bpf_program* loaded = bpf_object__find_program_by_name(object_.get(), program.name);
-    const bool asked = program.calls ? wanted_.calls : wanted_.packets;
-    const bool there = facts.arguments(program.tracepoint) > 0;
-    bpf_program__set_autoload(loaded, asked && there);
     auto& absent = program.calls ? absent_calls_ : absent_packets_;
-    if (asked && !there && absent.find(program.blind_to) == absent.npos)
-      absent += fmt::format("{}{}", absent.empty() ? "this kernel does not tell of " : ", ", program.blind_to);
+    if (asked_for(program) && !programs_->has(program.name) && absent.find(program.blind_to) == absent.npos)
+      add(absent, "this kernel does not tell of ", program.blind_to);
   }
-  if (wanted_.packets && !config.drop_has_reason)
-    absent_packets_ += fmt::format("{}drops without reasons", absent_packets_.empty() ? "" : "; ");
-  if (wanted_.packets && !config.reset_has_reason)
-    absent_packets_ += fmt::format("{}resets without reasons", absent_packets_.empty() ? "" : "; ");
+  if (!wanted_.packets) return;
+  if (facts.arguments("kfree_skb") < 3) add(absent_packets_, "", "drops without reasons");
+  if (facts.arguments("tcp_send_reset") < 3) add(absent_packets_, "", "resets without reasons");
 }
 
-void Probe::attach(const KernelFacts& facts) {
-  for (const auto& program : programs) {
-    bpf_program* loaded = bpf_object__find_program_by_name(object_.get(), program.name);
-    if (!(program.calls ? wanted_.calls : wanted_.packets) || facts.arguments(program.tracepoint) == 0) continue;
-    Link link(bpf_program__attach_raw_tracepoint(loaded, program.tracepoint));
-    if (!link) refuse(errno, fmt::format("attaching to tracepoint {}", program.tracepoint));
-    links_.push_back(std::move(link));
-  }
-}
-
-int Probe::map(const char* name) const {
-  const int fd = bpf_object__find_map_fd_by_name(object_.get(), name);
-  if (fd < 0) throw sys::LabError(fmt::format("the BPF object has no map {}", name));
-  return fd;
+void Probe::attach() {
+  for (const auto& program : programs)
+    if (programs_->has(program.name)) links_.push_back(programs_->attach(program.name, program.tracepoint));
 }
 
 KernelProbe::Sandbox Probe::watch(const Namespaces& namespaces) {
@@ -211,11 +182,18 @@ KernelProbe::Sandbox Probe::watch(const Namespaces& namespaces) {
   const Sandbox id = next_++;
   auto& watched = watched_[id];
   watched.inodes = {namespaces.user, namespaces.pid};
-  watched.lost_packets = counts_->lost_packets[id % RAW_SANDBOXES];
-  watched.lost_calls = counts_->lost_calls[id % RAW_SANDBOXES];
+  std::tie(watched.lost_packets, watched.lost_calls) = lost(id);
+  const raw_sandbox who{.number = id, .pid_namespace = namespaces.pid};
   for (const auto inode : watched.inodes)
-    sys::check(bpf_map_update_elem(map("sandboxes"), &inode, &id, BPF_ANY), "BPF map of sandboxes");
+    sys::check(bpf_map_update_elem(programs_->map("sandboxes"), &inode, &who, BPF_ANY), "BPF map of sandboxes");
   return id;
+}
+
+std::pair<std::uint64_t, std::uint64_t> Probe::lost(Sandbox sandbox) const {
+  raw_counts counts{};
+  const std::uint32_t whole = 0;
+  sys::check(bpf_map_lookup_elem(programs_->map(".data.counts"), &whole, &counts), "BPF map of lost events");
+  return {counts.lost_packets[sandbox % RAW_SANDBOXES], counts.lost_calls[sandbox % RAW_SANDBOXES]};
 }
 
 void Probe::hand_out(Sandbox sandbox, Event&& event) {
@@ -256,7 +234,7 @@ void Probe::drain(const Deliver& deliver) {
 }
 
 void Probe::deliver_repeats(Sandbox sandbox) {
-  const int repeats = map("repeats");
+  const int repeats = programs_->map("repeats");
   raw_repeat_key key{}, next{};
   raw_repeat value{};
   std::vector<raw_repeat_key> done;
@@ -277,9 +255,10 @@ std::vector<Collector> Probe::finish(Sandbox sandbox, const Deliver& deliver) {
   for (auto& event : decoder_->finish(sandbox)) hand_out(sandbox, std::move(event));
   if (wanted_.calls) deliver_repeats(sandbox);
   const auto& watched = found->second;
-  for (const auto inode : watched.inodes) bpf_map_delete_elem(map("sandboxes"), &inode);
-  const auto lost_packets = counts_->lost_packets[sandbox % RAW_SANDBOXES] - watched.lost_packets;
-  const auto lost_calls = counts_->lost_calls[sandbox % RAW_SANDBOXES] - watched.lost_calls;
+  for (const auto inode : watched.inodes) bpf_map_delete_elem(programs_->map("sandboxes"), &inode);
+  auto [lost_packets, lost_calls] = lost(sandbox);
+  lost_packets -= watched.lost_packets;
+  lost_calls -= watched.lost_calls;
   std::vector<Collector> accounts;
   if (wanted_.packets) {
     accounts.push_back({"kernel", true, absent_packets_, watched.packets, lost_packets, false});

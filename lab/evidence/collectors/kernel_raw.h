@@ -53,9 +53,16 @@ struct raw_look {
   __u8 data, second; /* which arguments point to memory worth copying when the call returns */
 };
 
+/* Who a namespace belongs to, by its inode number. */
+struct raw_sandbox {
+  __u32 number;
+  __u32 pid_namespace; /* inode */
+};
+
 /* Set before loading: what the running kernel's tracepoints pass, and which calls are looked at. */
 struct raw_config {
   __u8 drop_has_reason, drop_has_socket, reset_has_reason, pad[5];
+  __u64 namespaces;                 /* the device number of nsfs, as the kernel writes it */
   __u64 wake_at;                    /* bytes in the ring that make it readable */
   struct raw_look looks[RAW_CALLS]; /* by system call number */
 };

@@ -1,6 +1,7 @@
 // What the probe must know of the running kernel's types: offsets for libbpf's relocations, names of reasons, and how
 // many arguments a tracepoint has. All of it is in /sys/kernel/btf/vmlinux, but reading those megabytes takes some
-// twenty milliseconds; so the few types that matter are copied into a BTF of their own, once per kernel, and cached.
+// twenty milliseconds; so the few types that matter are copied into a BTF of their own, once per kernel, and cached
+// with the programs that were fitted to them.
 #pragma once
 
 #include <cstdint>
@@ -23,18 +24,18 @@ using RawTypes = std::string;
 // reasons' enums, and the tracepoints' prototypes. Throws Unavailable when the kernel has no BTF (`path` is its file).
 RawTypes thin_types(const btf& wanted, const std::string& path = "/sys/kernel/btf/vmlinux");
 
-// A folder of the running kernel's thin types. Files are named by the kernel and by what asked for them; anybody may
-// delete them at any time. A folder or file that someone else could have written is not used.
-class TypesCache {
+// A folder of what was made for the running kernel. Files are named by the kernel and by what asked for them; anybody
+// may delete them at any time. A folder or file that someone else could have written is not used.
+class ProbeCache {
  public:
   // As root /var/cache/lab, else lab in $XDG_CACHE_HOME, else in ~/.cache; "" when there is no home.
   static std::filesystem::path usual_folder();
-  explicit TypesCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit ProbeCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   // "" when there is none, or none that can be trusted.
-  RawTypes find(std::string_view key) const;
+  std::string find(std::string_view key) const;
   // Whether it was kept: a full disk or a read-only system is no error, only slow.
-  bool keep(std::string_view key, const RawTypes& types) const;
+  bool keep(std::string_view key, const std::string& made) const;
 
  private:
   std::filesystem::path folder_;
@@ -44,7 +45,7 @@ class TypesCache {
 std::string copied_names();
 
 // Names the running kernel (its build, not only its release) together with the programs of `object` and `copied`.
-std::string types_key(std::string_view object, std::string_view copied);
+std::string probe_key(std::string_view object, std::string_view copied);
 
 // Where fields lie in the structs whose bytes the programs copy; -1 where the kernel has no such field.
 struct SockLayout {

@@ -11,7 +11,7 @@
 namespace lab::evidence {
 namespace {
 
-class TypesCacheTest : public testing::Test {
+class ProbeCacheTest : public testing::Test {
  protected:
   void SetUp() override {
     char name[] = "/tmp/lab-cache-XXXXXX";
@@ -26,16 +26,16 @@ class TypesCacheTest : public testing::Test {
   std::filesystem::path root_;
 };
 
-TEST_F(TypesCacheTest, KeepsAndFinds) {
-  const TypesCache cache(folder());
+TEST_F(ProbeCacheTest, KeepsAndFinds) {
+  const ProbeCache cache(folder());
   EXPECT_EQ(cache.find("kernel"), "");
   EXPECT_TRUE(cache.keep("kernel", std::string("types\0bytes", 11)));
   EXPECT_EQ(cache.find("kernel"), std::string("types\0bytes", 11));
   EXPECT_EQ(cache.find("another kernel"), "");
 }
 
-TEST_F(TypesCacheTest, LeavesNothingBesidesTheFile) {
-  const TypesCache cache(folder());
+TEST_F(ProbeCacheTest, LeavesNothingBesidesTheFile) {
+  const ProbeCache cache(folder());
   EXPECT_TRUE(cache.keep("kernel", "types"));
   EXPECT_TRUE(cache.keep("kernel", "types"));
   const auto files = std::distance(std::filesystem::directory_iterator(folder()), {});
@@ -43,8 +43,8 @@ TEST_F(TypesCacheTest, LeavesNothingBesidesTheFile) {
   EXPECT_EQ(std::filesystem::status(only_file()).permissions(), std::filesystem::perms(0644));
 }
 
-TEST_F(TypesCacheTest, DoesNotUseATornFile) {
-  const TypesCache cache(folder());
+TEST_F(ProbeCacheTest, DoesNotUseATornFile) {
+  const ProbeCache cache(folder());
   ASSERT_TRUE(cache.keep("kernel", "some types"));
   std::filesystem::resize_file(only_file(), std::filesystem::file_size(only_file()) - 1);
   EXPECT_EQ(cache.find("kernel"), "");
@@ -52,8 +52,8 @@ TEST_F(TypesCacheTest, DoesNotUseATornFile) {
   EXPECT_EQ(cache.find("kernel"), "some types");
 }
 
-TEST_F(TypesCacheTest, DoesNotUseChangedBytes) {
-  const TypesCache cache(folder());
+TEST_F(ProbeCacheTest, DoesNotUseChangedBytes) {
+  const ProbeCache cache(folder());
   ASSERT_TRUE(cache.keep("kernel", "some types"));
   std::fstream file(only_file(), std::ios::in | std::ios::out);
   file.seekp(-1, std::ios::end);
@@ -62,23 +62,23 @@ TEST_F(TypesCacheTest, DoesNotUseChangedBytes) {
   EXPECT_EQ(cache.find("kernel"), "");
 }
 
-TEST_F(TypesCacheTest, DoesNotTrustAFileOthersMayWrite) {
-  const TypesCache cache(folder());
+TEST_F(ProbeCacheTest, DoesNotTrustAFileOthersMayWrite) {
+  const ProbeCache cache(folder());
   ASSERT_TRUE(cache.keep("kernel", "types"));
   ASSERT_EQ(::chmod(only_file().c_str(), 0666), 0);
   EXPECT_EQ(cache.find("kernel"), "");
 }
 
-TEST_F(TypesCacheTest, DoesNotTrustAFolderOthersMayWrite) {
-  const TypesCache cache(folder());
+TEST_F(ProbeCacheTest, DoesNotTrustAFolderOthersMayWrite) {
+  const ProbeCache cache(folder());
   ASSERT_TRUE(cache.keep("kernel", "types"));
   ASSERT_EQ(::chmod(folder().c_str(), 0777), 0);
   EXPECT_EQ(cache.find("kernel"), "");
   EXPECT_FALSE(cache.keep("kernel", "types"));
 }
 
-TEST_F(TypesCacheTest, FollowsNoLink) {
-  const TypesCache cache(folder());
+TEST_F(ProbeCacheTest, FollowsNoLink) {
+  const ProbeCache cache(folder());
   ASSERT_TRUE(cache.keep("kernel", "types"));
   const auto file = only_file(), target = root_ / "elsewhere";
   std::filesystem::rename(file, target);
@@ -90,14 +90,14 @@ TEST_F(TypesCacheTest, FollowsNoLink) {
   EXPECT_FALSE(cache.keep("kernel", "types"));
 }
 
-TEST_F(TypesCacheTest, ANewKeyForEachProgram) {
-  EXPECT_NE(types_key("one object", "names"), types_key("another object", "names"));
-  EXPECT_NE(types_key("one object", "names"), types_key("one object", "other names"));
-  EXPECT_EQ(types_key("one object", "names"), types_key("one object", "names"));
+TEST_F(ProbeCacheTest, ANewKeyForEachProgram) {
+  EXPECT_NE(probe_key("one object", "names"), probe_key("another object", "names"));
+  EXPECT_NE(probe_key("one object", "names"), probe_key("one object", "other names"));
+  EXPECT_EQ(probe_key("one object", "names"), probe_key("one object", "names"));
 }
 
-TEST_F(TypesCacheTest, WithoutAFolderNothingIsKept) {
-  const TypesCache cache("");
+TEST_F(ProbeCacheTest, WithoutAFolderNothingIsKept) {
+  const ProbeCache cache("");
   EXPECT_FALSE(cache.keep("kernel", "types"));
   EXPECT_EQ(cache.find("kernel"), "");
 }

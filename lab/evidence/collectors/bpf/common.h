@@ -5,13 +5,13 @@
 #include "../kernel_raw.h"
 #include "core.h"
 
-/* Namespace inode numbers to sandbox numbers. All kinds of namespace draw from one pool of numbers. */
+/* By namespace inode numbers. All kinds of namespace draw from one pool of numbers. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 4 * RAW_SANDBOXES);
   __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, __u32);
-  __type(value, __u32);
+  __type(value, struct raw_sandbox);
 } sandboxes SEC(".maps");
 
 struct {
@@ -32,14 +32,14 @@ static __always_inline void count_lost(__u64* counters, __u32 sandbox) {
   __sync_fetch_and_add(&counters[sandbox % RAW_SANDBOXES], 1);
 }
 
-static __always_inline __u32 sandbox_by(__u32 inode) {
-  __u32* found = bpf_map_lookup_elem(&sandboxes, &inode);
-  return found ? *found : 0;
+static __always_inline const struct raw_sandbox* sandbox_by(__u32 inode) {
+  return bpf_map_lookup_elem(&sandboxes, &inode);
 }
 
 /* Where a task is numbered: in the innermost of its pid namespaces that is a sandbox's. */
 struct place {
   struct pid_namespace* ns;
+  __u32 inode;
   __u32 level;
   __u32 sandbox;
 };
@@ -57,8 +57,10 @@ static __always_inline bool find_place(struct task_struct* task, struct place* p
     struct upid* upid = upid_at(pid, place->level);
     struct pid_namespace* ns = BPF_CORE_READ(upid, ns);
     place->ns = ns;
-    place->sandbox = sandbox_by(BPF_CORE_READ(ns, ns.inum));
-    if (place->sandbox) return true;
+    place->inode = BPF_CORE_READ(ns, ns.inum);
+    const struct raw_sandbox* sandbox = sandbox_by(place->inode);
+    place->sandbox = sandbox ? sandbox->number : 0;
+    if (sandbox) return true;
   }
   return false;
 }
@@ -69,6 +71,13 @@ static __always_inline __s32 process_number(struct task_struct* task, const stru
   struct upid* upid = upid_at(pid, place->level);
   if (BPF_CORE_READ(pid, level) < place->level || BPF_CORE_READ(upid, ns) != place->ns) return 0;
   return BPF_CORE_READ(upid, nr);
+}
+
+/* The current process's number in a pid namespace that it is in itself, not in one below; else 0. One helper's call, in
+ * place of many reads that the verifier has to follow. */
+static __always_inline __s32 current_number(__u32 inode) {
+  struct bpf_pidns_info current;
+  return bpf_get_ns_current_pid_tgid(config.namespaces, inode, &current, sizeof current) ? 0 : current.tgid;
 }
 
 static __always_inline void copy_sock(const struct sock* sk, struct raw_sock* to) {

@@ -5,28 +5,26 @@
 #include "common.h"
 
 /* By the user namespace that owns it: a sandbox may have several. */
-static __always_inline __u32 sandbox_of_net(struct net* net) {
+static __always_inline const struct raw_sandbox* sandbox_of_net(struct net* net) {
   return sandbox_by(BPF_CORE_READ(net, user_ns, ns.inum));
 }
 
-static __always_inline __u32 sandbox_of_sock(const struct sock* sk) {
+static __always_inline const struct raw_sandbox* sandbox_of_sock(const struct sock* sk) {
   return sk ? sandbox_of_net(BPF_CORE_READ(sk, __sk_common.skc_net.net)) : 0;
 }
 
-static __always_inline struct raw_packet* begin(__u32 sandbox, __u32 kind, const struct sock* sk) {
+static __always_inline struct raw_packet* begin(const struct raw_sandbox* sandbox, __u32 kind, const struct sock* sk) {
   struct raw_packet* event = bpf_ringbuf_reserve(&ring, sizeof *event, 0);
-  struct task_struct* task = (void*)bpf_get_current_task();
-  struct place place;
   if (!event) {
-    count_lost(counts.lost_packets, sandbox);
+    count_lost(counts.lost_packets, sandbox->number);
     return 0;
   }
   event->header.t_ns = bpf_ktime_get_ns();
-  event->header.sandbox = sandbox;
+  event->header.sandbox = sandbox->number;
   event->header.kind = kind;
   event->packet = 0;
-  event->pid = find_place(task, &place, 0) && place.sandbox == sandbox ? process_number(task, &place) : 0;
-  copy_sock(sk, &event->sock); /* reading through a null pointer gives zeros */
+  event->pid = current_number(sandbox->pid_namespace); /* 0: in another's time */
+  copy_sock(sk, &event->sock);                         /* reading through a null pointer gives zeros */
   return event;
 }
 
@@ -37,10 +35,10 @@ static __always_inline void copy_packet(const struct sk_buff* skb, struct raw_pa
 
 /* skb->dev shares its place with list heads while a socket queues the packet: whose namespace it is, is asked of the
  * sockets first and of the route last (TCP clears skb->dev before it looks at a segment's state). */
-static __always_inline __u32 sandbox_of_packet(const struct sk_buff* skb, const struct sock* receiver) {
+static __always_inline const struct raw_sandbox* sandbox_of_packet(const struct sk_buff* skb, const struct sock* sk) {
   struct net_device* device;
   struct dst_entry* route;
-  __u32 sandbox = sandbox_of_sock(receiver ? receiver : BPF_CORE_READ(skb, sk));
+  const struct raw_sandbox* sandbox = sandbox_of_sock(sk);
   if (sandbox) return sandbox;
   device = BPF_CORE_READ(skb, dev);
   sandbox = sandbox_of_net(BPF_CORE_READ(device, nd_net.net));
@@ -54,11 +52,12 @@ int drop(struct bpf_raw_tracepoint_args* ctx) {
   static const char symbol[] = "%ps";
   const struct sk_buff* skb = (void*)ctx->args[0];
   const struct sock* receiver = config.drop_has_socket ? (void*)ctx->args[3] : 0;
-  __u32 sandbox = sandbox_of_packet(skb, receiver);
+  const struct sock* sk = receiver ? receiver : BPF_CORE_READ(skb, sk);
+  const struct raw_sandbox* sandbox = sandbox_of_packet(skb, sk);
   __u64 location[1] = {ctx->args[1]};
   struct raw_packet* event;
   if (!sandbox) return 0;
-  event = begin(sandbox, RAW_DROP, receiver ? receiver : BPF_CORE_READ(skb, sk));
+  event = begin(sandbox, RAW_DROP, sk);
   if (!event) return 0;
   copy_packet(skb, event);
   event->reason = config.drop_has_reason ? ctx->args[2] : ~0u;
@@ -73,7 +72,7 @@ SEC("raw_tp/tcp_send_reset")
 int send_reset(struct bpf_raw_tracepoint_args* ctx) {
   const struct sock* sk = (void*)ctx->args[0];
   const struct sk_buff* skb = (void*)ctx->args[1];
-  __u32 sandbox = sandbox_of_packet(skb, sk); /* either may be null */
+  const struct raw_sandbox* sandbox = sandbox_of_packet(skb, sk ? sk : BPF_CORE_READ(skb, sk)); /* either may be null */
   struct raw_packet* event;
   if (!sandbox) return 0;
   event = begin(sandbox, RAW_SEND_RESET, sk);
@@ -85,7 +84,7 @@ int send_reset(struct bpf_raw_tracepoint_args* ctx) {
 }
 
 static __always_inline int of_socket(const struct sock* sk, __u32 kind, int old_state, int new_state) {
-  __u32 sandbox = sandbox_of_sock(sk);
+  const struct raw_sandbox* sandbox = sandbox_of_sock(sk);
   struct raw_packet* event;
   if (!sandbox) return 0;
   event = begin(sandbox, kind, sk);
@@ -110,7 +109,7 @@ SEC("raw_tp/tcp_retransmit_skb")
 int retransmit(struct bpf_raw_tracepoint_args* ctx) {
   const struct sock* sk = (void*)ctx->args[0];
   const struct sk_buff* skb = (void*)ctx->args[1];
-  __u32 sandbox = sandbox_of_sock(sk);
+  const struct raw_sandbox* sandbox = sandbox_of_sock(sk);
   struct raw_packet* event;
   if (!sandbox) return 0;
   event = begin(sandbox, RAW_RETRANSMIT, sk);
@@ -127,7 +126,7 @@ int retransmit(struct bpf_raw_tracepoint_args* ctx) {
 SEC("raw_tp/signal_generate")
 int signal(struct bpf_raw_tracepoint_args* ctx) {
   const struct kernel_siginfo* info = (void*)ctx->args[1];
-  struct task_struct *target = (void*)ctx->args[2], *sender = (void*)bpf_get_current_task(), *init;
+  struct task_struct *target = (void*)ctx->args[2], *init;
   struct pid_namespace* ns;
   struct raw_signal* event;
   struct place place;
@@ -145,11 +144,12 @@ int signal(struct bpf_raw_tracepoint_args* ctx) {
   event->target = process_number(target, &place);
   /* si_code above zero is the kernel's: SI_KERNEL, SEGV_MAPERR, ... (man sigaction) */
   event->by_kernel = (__u64)info <= 1 || BPF_CORE_READ(info, si_code) > 0;
-  event->sender = process_number(sender, &place);
+  event->sender = current_number(place.inode); /* whoever is in a namespace below can't reach the target */
   ns = place.ns;
   init = BPF_CORE_READ(ns, child_reaper);
-  event->by_lab = event->sender == 1 || BPF_CORE_READ(init, real_parent, tgid) == BPF_CORE_READ(sender, tgid);
-  bpf_core_read(event->name, sizeof event->name, &sender->comm);
+  event->by_lab =
+      event->sender == 1 || BPF_CORE_READ(init, real_parent, tgid) == (int)(bpf_get_current_pid_tgid() >> 32);
+  bpf_get_current_comm(event->name, sizeof event->name);
   submit(event);
   return 0;
 }
