@@ -45,7 +45,8 @@ Record exit_record(const Process& process) {
   const auto text = process.signal
                         ? fmt::format("{} was killed by {}", process_text(&process), signal_title(process.signal))
                         : fmt::format("{} exited with status {}", process_text(&process), process.status);
-  return record("actors", text, process.exited);
+  const char* told_by = !process.exit_begun ? "actors" : process.signal ? "signals" : "syscalls";
+  return record(told_by, text, process.exited);
 }
 
 Record deed_record(const Case& one, Who who, const Deed& deed) {

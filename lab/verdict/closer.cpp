@@ -22,12 +22,32 @@ bool reads_only(const Deed& deed) {
          (deed.shown.find("read") != std::string::npos || deed.shown.find("SHUT_RD)") != std::string::npos);
 }
 
-std::optional<Deed> closing_call(const Acts& acts, const Moment& at) {
+// Somebody else's copy of what others read and wrote: a parent that accepts and forks has one.
+bool idle_copy(const Deed& deed, const Acts& acts) {
+  return deed.kind == Kind::close && !acts.users.empty() && !acts.users.contains(deed.pid);
+}
+
+// An exit may be told long after the signal that brought it.
+bool ended_by(const Process& process, std::int64_t t) {
+  return process.exited && (process.exited.t <= t ||
+                            std::any_of(process.signals.begin(), process.signals.end(), [&](const SignalFacts& one) {
+                              return one.sent.signal == process.signal && one.at.t <= t;
+                            }));
+}
+
+// Whoever used it had ended by then, and the closing process had not taken notice.
+bool outlives_its_user(const Facts& facts, const Acts& acts, const Deed& deed) {
+  return std::any_of(acts.users.begin(), acts.users.end(), [&](int pid) {
+    const auto* user = facts.process(pid);
+    return user && ended_by(*user, deed.end) && !(user->reaped && user->reaped.t <= deed.start);
+  });
+}
+
+std::optional<Deed> closing_call(const Facts& facts, const Acts& acts, const Moment& at) {
   std::optional<Deed> found;
-  // A parent that accepts and forks closes its own copy, and nothing is sent; the connection is its child's.
+  // Closing an idle copy sends nothing while the user lives; when it has died, it is not what ended the connection.
   const auto passed_on = [&](const Deed& deed) {
-    return deed.kind == Kind::close && !acts.users.empty() && !acts.users.contains(deed.pid) &&
-           deed.end + kSlack < at.t;
+    return idle_copy(deed, acts) && (deed.end + kSlack < at.t || outlives_its_user(facts, acts, deed));
   };
   for (const auto& deed : acts.closers) {
     if (deed.start > at.t + kSlack || passed_on(deed) || reads_only(deed)) continue;
@@ -35,6 +55,16 @@ std::optional<Deed> closing_call(const Acts& acts, const Moment& at) {
     found = deed;
   }
   return found;
+}
+
+// An idle copy was the last one: how the user came to lose its own is known where it closed it, or was reaped.
+bool user_accounted_for(const Facts& facts, const Acts& acts, const Deed& deed) {
+  if (!idle_copy(deed, acts)) return true;
+  return std::all_of(acts.users.begin(), acts.users.end(), [&](int pid) {
+    const auto* user = facts.process(pid);
+    return (user && user->exited) ||
+           std::any_of(acts.closers.begin(), acts.closers.end(), [&](const Deed& own) { return own.pid == pid; });
+  });
 }
 
 How how_of(const Deed& deed, const Acts& acts) {
@@ -93,10 +123,11 @@ Closer Case::closer(Who who) const {
   const bool seen = closing.any && closing.from == who;
   const Moment at{.seen = seen, .t = seen ? closing.at.t : until()};
   const auto& acts = conn.acts[who];
-  Closer result{.sure = acts_known(who), .deed = closing_call(acts, at), .unread = unread_by(*this, who)};
+  Closer result{.sure = acts_known(who), .deed = closing_call(facts, acts, at), .unread = unread_by(*this, who)};
   if (result.deed) {
     result.process = facts.process(result.deed->pid);
     result.how = how_of(*result.deed, acts);
+    result.sure &= user_accounted_for(facts, acts, *result.deed);
     return result;
   }
   if (const auto* process = became_another(*this, who, at)) {

@@ -83,6 +83,7 @@ class Ledger {
   void take(const evidence::SystemFact& fact, Mark mark);
   void take(const evidence::Milestone& milestone, Mark mark);
   void take(const evidence::Output&, Mark) {}
+  void presume_dead(const Conn& conn, Who who);
 
   // Told of before its connection was known: a drop on no wire, before the step that connected was written down.
   template <class Told>

@@ -43,6 +43,7 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
     proc.children.insert(child);
     process(child).parent = call.pid;
   }
+  if (call.name == "wait4" && deed.bytes > 0) process(static_cast<int>(deed.bytes)).reaped = mark;
   // A child that its parent ignores (SIGCHLD) is never reaped: its own word is all there is.
   if (call.name == "exit_group" && !proc.exited) {
     proc.exited = mark;

@@ -82,7 +82,36 @@ void Ledger::take(const evidence::Milestone& milestone, Mark mark) {
 }
 
 // FilterActs that failed a call nobody else saw keep what the filter said; nothing else is left open.
+namespace {
+
+bool deadly(int signal) {
+  return signal == SIGKILL || signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGFPE ||
+         signal == SIGILL;
+}
+
+}  // namespace
+
+// A child that its parent reaps ends without a word to us. One that met a deadly signal, called nothing after it and
+// whose connection then came to an end is dead.
+void Ledger::presume_dead(const Conn& conn, Who who) {
+  const auto& stream = conn.stream[who];
+  const auto& ended = stream.fin ? stream.fin : stream.rst;
+  for (const int pid : conn.acts[who].users) {
+    auto& one = process(pid);
+    if (one.exited || !one.parent || one.signals.empty() || !ended) continue;
+    const auto& last = one.signals.back();
+    constexpr std::int64_t own_call = 1'000'000;  // kill(2) of itself returns behind the signal
+    if (!deadly(last.sent.signal) || last.at.t > ended.t) continue;
+    if (one.last && (one.last->pending ? one.last->start : one.last->end) > last.at.t + own_call) continue;
+    one.exited = last.at;
+    one.exit_begun = true;
+    one.signal = last.sent.signal;
+  }
+}
+
 void Ledger::close() {
+  for (const auto& conn : facts_.conns)
+    for (const Who who : {Who::client, Who::server}) presume_dead(conn, who);
   for (auto& conn : facts_.conns)
     for (auto& hits : conn.hits)
       if (!still_missing(conn, hits)) hits.open_first = {};

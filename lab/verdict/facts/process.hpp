@@ -41,9 +41,10 @@ struct Process {
   std::string label, program;      // for people only
   std::vector<std::string> given;  // limits it was started with
   Mark started, exited;
+  Mark reaped;  // its parent's wait4() took its status
   bool by_lab = false;
   int status = 0, signal = 0;
-  bool exit_begun = false;            // nobody reaped it: exited is when it began to exit
+  bool exit_begun = false;            // its exit was not told: exited is when it began to exit
   bool steps = false, calls = false;  // what it did is known from these
   bool accepts = false, connects = false;
   std::vector<SignalFacts> signals;

@@ -80,10 +80,11 @@ TEST(HalfClosed, AFinThatMeetsASocketOnItsWayOutIsNoExpiredSocket) {
 }
 
 // The parent closes its copy and goes on; what the child does decides.
-Story forked() {
+Story forked(bool let_go = true) {
   auto s = with_descriptors();
   s.put(evidence::Call{.pid = kServerPid, .tid = kServerPid, .name = "clone", .result = kChildPid});
-  s.act('S', "close", {.fd = 5}).wait(5);
+  if (let_go) s.act('S', "close", {.fd = 5});
+  s.wait(5);
   const auto local = *evidence::parse_address("127.0.0.1:8080"), peer = *evidence::parse_address("127.0.0.1:45000");
   return s.put(evidence::Call{.pid = kChildPid,
                               .tid = kChildPid,
@@ -99,6 +100,41 @@ TEST(Forked, AChildThatCrashesIsTheOneThatClosed) {
   auto s = forked();
   s.wait(5).killed(kChildPid, SIGSEGV).wire("S>C FA").wire("C>S A").recv_eof('C').close('C').wire("C>S FA").end();
   EXPECT_VERDICT(s, "application/crashed", "confirmed");
+}
+
+// The parent comes to its close only when the child has crashed: its copy was the last, and no cause. Nobody else tells
+// of the child's end where the parent reaps it.
+Story let_go_too_late() {
+  auto s = forked(false);
+  s.signal(SIGSEGV, kChildPid, kChildPid).wait(5).wire("S>C FA").act('S', "close", {.ago = 1, .fd = 5});
+  s.put(evidence::Call{.pid = kServerPid, .tid = kServerPid, .name = "wait4", .result = kChildPid});
+  return s.wire("C>S A").recv_eof('C').close('C').wire("C>S FA").end();
+}
+
+TEST(Forked, AChildThatCrashesBeforeItsParentLetsGo) {
+  auto s = let_go_too_late();
+  EXPECT_VERDICT(s, "application/crashed", "confirmed");
+  EXPECT_EQ(s.drop_source("signals").verdict().status, Status::likely) << told(s.verdict());
+}
+
+TEST(Forked, LookAlikeTheParentReapsItsChildAndCloses) {
+  auto s = forked(false);
+  s.put(evidence::Call{.pid = kChildPid, .tid = kChildPid, .name = "exit_group", .args = "0", .returned = false});
+  s.put(evidence::Call{.pid = kServerPid, .tid = kServerPid, .name = "wait4", .result = kChildPid}).wait(5);
+  s.act('S', "close", {.fd = 5}).wire("S>C FA").wire("C>S A").recv_eof('C').close('C').wire("C>S FA").end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+}
+
+// A handler may swallow the signal: what it calls then says so.
+TEST(Forked, LookAlikeAChildThatLivesOnAfterItsSignal) {
+  auto s = forked();
+  s.signal(SIGSEGV, kChildPid, kChildPid).wait(5);
+  const auto now = s.timeline().events.back().t_ns;
+  const auto local = *evidence::parse_address("127.0.0.1:8080"), peer = *evidence::parse_address("127.0.0.1:45000");
+  s.put(evidence::Call{
+      .pid = kChildPid, .tid = kChildPid, .name = "close", .start_ns = now, .fd = 5, .local = local, .peer = peer});
+  s.wire("S>C FA").wire("C>S A").recv_eof('C').close('C').wire("C>S FA").end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
 }
 
 TEST(Forked, AChildThatExitsIsTheOneThatClosed) {
