@@ -33,11 +33,7 @@ std::string stage_text(const Case& one, Who who) {
   return text;
 }
 
-bool reset_first(const Case& one) {
-  if (!one.half_closed()) return one.closing.any && !one.closing.fin;
-  const auto& doer = one.conn.stream[one.doer()];
-  return doer.rst && !doer.fin;
-}
+bool reset_first(const Case& one) { return one.closing.any && !one.closing.fin; }
 
 }  // namespace
 

@@ -48,8 +48,9 @@ std::string deed_text(const Process* process, Who who, const Deed& deed) {
 
 Case::Case(const Facts& all, const Conn& which) : facts(all), conn(which) {
   wire_complete = facts.complete("wire");
-  closing = first_closing(*this);
+  closing = first = first_closing(*this);
   complaint = first_complaint(*this);
+  closing = decisive_closing(*this);
 }
 
 bool Case::gone() const {
@@ -69,19 +70,11 @@ bool failed_by_filter(const Case& one) {
 
 }  // namespace
 
-// A FIN of its own ended only its own direction: the end of file or reset that its call met came from the other end.
-bool Case::half_closed() const {
-  if (!complaint || !closing.fin || closing.from != complaint->victim) return false;
-  if (complaint->what == What::eof || complaint->what == What::reset) return complaint->deed.has_value();
-  const auto& closers = conn.acts[complaint->victim].closers;
-  return complaint->what == What::cut && !closers.empty() && closers.front().kind == Kind::shut;
-}
-
 Who Case::doer() const {
   if (!complaint) return Who::client;
   if (complaint->what == What::failed || complaint->what == What::died) return complaint->victim;
   if (complaint->what == What::no_connect && failed_by_filter(*this)) return complaint->victim;
-  if (gone() && closing.any && !closing.foreign() && !half_closed()) return closing.from;
+  if (gone() && closing.any && !closing.foreign()) return closing.from;
   return other(complaint->victim);
 }
 

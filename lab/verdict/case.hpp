@@ -20,7 +20,7 @@ struct Record {
 Record record(std::string source, std::string text, const Mark& mark);
 Record record(std::string source, std::string text, const Mark& first, const Mark& last);
 
-// The first closing segment behind the handshake.
+// A closing segment behind the handshake.
 struct Closing {
   enum class Builder : std::uint8_t {
     unknown,
@@ -35,6 +35,7 @@ struct Closing {
   Builder builder = Builder::unknown;
   bool certain = false;        // of the builder
   const Hits* rule = nullptr;  // of a firewall's
+  bool no_socket = false;      // of TCP's: it answered for a socket that was no more
   std::vector<Record> why;     // what says who built it
   bool foreign() const { return builder != Builder::tcp && builder != Builder::unknown; }
 };
@@ -64,12 +65,12 @@ class Case {
   const Facts& facts;
   const Conn& conn;
   std::optional<Complaint> complaint;  // the first that was never made good; none: it went well
-  Closing closing;
+  Closing first;                       // of either end
+  Closing closing;                     // that which took the connection from the victim: mostly the first
   bool wire_complete = false;
 
   bool gone() const;  // the complaint is that the connection was taken away
   bool starved() const;
-  bool half_closed() const;  // the victim had ended its own direction before
   bool unconnected() const;  // there was no handshake to speak of
   Who victim() const { return complaint ? complaint->victim : Who::client; }
   // The end whose doing has to be explained: the one that closed, or the one that let the other wait.
@@ -103,6 +104,9 @@ std::string process_text(const Process* process);
 
 std::optional<Complaint> first_complaint(const Case& one);
 Closing first_closing(const Case& one);
+Closing decisive_closing(const Case& one);  // once the complaint is known
+// Makes it of no socket where the reset answered for one that had expired; false: it did not, or that is not told.
+bool answers_for_nobody(const Case& one, Closing& closing);
 
 // "client to server", by the sending end.
 std::string way(Who from);

@@ -121,7 +121,7 @@ bool may_have_ended(const Process& process, const Moment& at) {
 
 Closer Case::closer(Who who) const {
   const bool seen = closing.any && closing.from == who;
-  const Moment at{.seen = seen, .t = seen ? closing.at.t : until()};
+  const Moment at{.seen = seen, .t = !seen ? until() : first.from == who ? first.at.t : closing.at.t};
   const auto& acts = conn.acts[who];
   Closer result{.sure = acts_known(who), .deed = closing_call(facts, acts, at), .unread = unread_by(*this, who)};
   if (result.deed) {

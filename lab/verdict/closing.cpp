@@ -145,9 +145,8 @@ void judge_reset(const Case& one, Closing& closing) {
   closing.certain = traced;
 }
 
-}  // namespace
-
-Closing first_closing(const Case& one) {
+// The first closing segment of these ends, and whose it was.
+Closing closing_of(const Case& one, std::initializer_list<Who> ends) {
   Closing closing;
   const auto consider = [&](Who from, const Mark& mark, bool fin) {
     if (!mark || (closing.any && closing.at.event < mark.event)) return;
@@ -157,7 +156,7 @@ Closing first_closing(const Case& one) {
     closing.at = mark;
   };
   if (!one.conn.handshake) return closing;
-  for (const Who who : {Who::client, Who::server}) {
+  for (const Who who : ends) {
     consider(who, one.conn.stream[who].fin, true);
     consider(who, one.conn.stream[who].rst, false);
   }
@@ -167,6 +166,33 @@ Closing first_closing(const Case& one) {
   else
     judge_reset(one, closing);
   return closing;
+}
+
+// A FIN of its own ended only its own direction: the end of file or reset that its call met came from the other end.
+bool ended_only_its_own(const Case& one) {
+  const auto& complaint = one.complaint;
+  if (!complaint || !one.first.fin || one.first.from != complaint->victim) return false;
+  if (complaint->what == Complaint::What::eof || complaint->what == Complaint::What::reset)
+    return complaint->deed.has_value();
+  const auto& closers = one.conn.acts[complaint->victim].closers;
+  return complaint->what == Complaint::What::cut && !closers.empty() && closers.front().kind == Kind::shut;
+}
+
+}  // namespace
+
+Closing first_closing(const Case& one) { return closing_of(one, {Who::client, Who::server}); }
+
+Closing decisive_closing(const Case& one) {
+  auto closing = ended_only_its_own(one) ? closing_of(one, {other(one.victim())}) : one.first;
+  // A FIN leaves the other direction open, and what came of it later is told by the reset.
+  const auto& stream = one.conn.stream[other(one.victim())];
+  if (!one.gone() || one.complaint->what == Complaint::What::eof || closing.foreign() || !stream.rst) return closing;
+  auto reset = closing;
+  if (closing.fin || closing.from != other(one.victim())) {
+    reset = {.any = true, .from = other(one.victim()), .at = stream.rst};
+    judge_reset(one, reset);
+  }
+  return !reset.foreign() && answers_for_nobody(one, reset) ? reset : closing;
 }
 
 }  // namespace lab::verdict

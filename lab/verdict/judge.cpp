@@ -40,7 +40,7 @@ Connection connection_of(const Case& one, Decision&& decision) {
   Connection c{
       .client = conn.client, .server = conn.asked.known() ? conn.asked : conn.server, .handshake = conn.handshake};
   c.by = decision.by;
-  c.closes = closes_text(one.closing, one);
+  c.closes = closes_text(one.first, one);
   c.client_end = end_of(conn, Who::client);
   c.server_end = end_of(conn, Who::server);
   c.began_ns = conn.began.t;

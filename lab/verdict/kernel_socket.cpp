@@ -8,25 +8,6 @@
 #include "verdict/names.hpp"
 
 namespace lab::verdict::kernel {
-namespace {
-
-using What = Complaint::What;
-
-std::optional<std::int64_t> fin_timeout(const Facts& facts) {
-  std::optional<std::int64_t> seconds;
-  for (const auto& f : facts.facts) {
-    const auto text = f.fact.object + "=" + f.fact.value;
-    if (const auto at = text.find("tcp_fin_timeout="); at != std::string::npos)
-      seconds = std::atoll(text.c_str() + at + 16);
-  }
-  for (const auto& c : facts.changes)
-    if (c.change.kind == "sysctl" && c.change.object.find("tcp_fin_timeout") != std::string::npos)
-      seconds = std::atoll(c.change.detail.c_str());
-  return seconds;
-}
-
-}  // namespace
-
 std::optional<Finding> find_destroyed(const Case& one) {
   if (!one.complaint || one.unconnected()) return std::nullopt;
   const auto& conn = one.conn;
@@ -76,62 +57,21 @@ std::optional<Finding> find_destroyed(const Case& one) {
   return result;
 }
 
-// close() with bytes unread takes the socket out of the kernel's tables first and sends its reset then (tcp_close): a
-// segment that arrives in between is answered as if nobody were there.
-bool aborts_itself(const Case& one, Who who, std::int64_t t) {
-  const auto& built = one.conn.built[who];
-  const bool told = std::any_of(built.begin(), built.end(), [](const KernelReset& reset) {
-    return reset.reason.starts_with("TCP_ABORT_ON_CLOSE") || reset.reason.starts_with("TCP_ABORT_ON_LINGER");
-  });
-  const auto& closers = one.conn.acts[who].closers;
-  return told || std::any_of(closers.begin(), closers.end(), [&](const Deed& deed) {
-           return deed.kind == Kind::close && deed.start <= t && t <= deed.end;
-         });
-}
-
 std::optional<Finding> find_expired(const Case& one) {
+  if (!one.closing.no_socket) return std::nullopt;
   const auto& conn = one.conn;
-  if (!one.gone() || one.complaint->what == What::eof || one.closing.foreign()) return std::nullopt;
-  const Who victim = one.victim(), who = other(victim);
-  const auto& stream = conn.stream[who];
-  if (!stream.rst || stream.rst_acks) return std::nullopt;  // a socket that is gone answers, it does not abort
-  if (aborts_itself(one, who, stream.rst.t)) return std::nullopt;
-  // What went out without its translation met another address, where there never was a socket of the connection.
-  if (conn.untranslated && conn.untranslated.t <= stream.rst.t) return std::nullopt;
-  const KernelReset* built = nullptr;
-  for (const auto& reset : conn.built[who])
-    if ((reset.reason == "NO_SOCKET" || reset.reason == "TCP_FLAGS") &&
-        (reset.state.empty() || reset.state == "LISTEN" || reset.state == "CLOSE"))
-      built = &reset;
-  const bool accepted = who == Who::client || !one.unaccepted().value_or(false);
+  const Who who = one.closing.from;
   const auto& gone = conn.gone[who];
-  const bool vanished = gone && gone->at.t < stream.rst.t && !stream.fin;
-  const auto timeout = fin_timeout(one.facts).value_or(60) * 1'000'000'000;
-  const bool fin_expired = stream.fin && stream.rst.t - stream.fin.t > timeout;
-  if (!accepted || (!built && !vanished && !fin_expired)) return std::nullopt;
-  if (stream.fin && !fin_expired && !built) return std::nullopt;
-  auto result = finding(one, "kernel/socket-expired", gone && gone->at.t < stream.rst.t ? gone->at.t : stream.rst.t);
+  const bool freed = gone && gone->at.t < one.closing.at.t;
+  auto result = finding(one, "kernel/socket-expired", freed ? gone->at.t : one.closing.at.t);
   result.by = by_text(one, who);
-  if (built)
-    result.mechanism.push_back(
-        record("kernel", fmt::format("the reset's reason is {}: no socket of the connection was left", built->reason),
-               built->at));
-  if (vanished)
-    result.mechanism.push_back(record("sockets",
-                                      fmt::format("the {}'s socket was freed {} before the reset, without a FIN",
-                                                  name_of(who), span_text(stream.rst.t - gone->at.t)),
-                                      gone->at));
-  if (fin_expired)
-    result.mechanism.push_back(
-        record("wire",
-               fmt::format("the reset came {} after the {}'s FIN, FIN_WAIT2 lasts {}",
-                           span_text(stream.rst.t - stream.fin.t), name_of(who), span_text(timeout)),
-               stream.fin));
-  if (conn.translated && !vanished)
+  result.mechanism = one.closing.why;
+  if (conn.translated && !(freed && !conn.stream[who].fin))
     result.doubts.push_back(
         "addresses were translated: a segment that lost its translation is answered in the same way");
-  result.culprit = {
-      .kind = "socket", .name = name_of(who), .detail = stream.fin ? "FIN_WAIT2 expired" : "freed without a FIN"};
+  result.culprit = {.kind = "socket",
+                    .name = name_of(who),
+                    .detail = conn.stream[who].fin ? "FIN_WAIT2 expired" : "freed without a FIN"};
   result.summary =
       fmt::format("The {}'s socket had vanished without a word, and the next segment was answered with a reset; {}",
                   name_of(who), outcome_text(one));

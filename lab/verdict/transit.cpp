@@ -114,6 +114,10 @@ std::vector<Record> Case::closing_records() const {
                          name_of(closing.from), span_text(closing.at.t - conn.began.t), plural(stream.bytes, "byte"),
                          plural(conn.stream[other(closing.from)].bytes, "byte")),
              closing.at));
+  if (first.at.event < closing.at.event)
+    all.push_back(record(
+        "wire", fmt::format("before it a {} with the {}'s address", first.fin ? "FIN" : "reset", name_of(first.from)),
+        first.at));
   if (closing.fin)
     for (const Who who : {Who::client, Who::server})
       if (conn.stream[who].rst)

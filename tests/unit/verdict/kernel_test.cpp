@@ -139,6 +139,24 @@ TEST(SocketExpired, FinWait2RanOut) {
   EXPECT_VERDICT(s, "kernel/socket-expired", "confirmed");
 }
 
+// Without the kernel's word the socket's own timer tells, and nothing else does.
+TEST(SocketExpired, FinWait2RanOutByItsTimer) {
+  const auto closed = [](std::uint32_t left) {
+    Story s;
+    s.off("kernel").handshake().exchange().close('S').wire("S>C FA").wire("C>S A");
+    s.socket('S', {.state = "FIN_WAIT2", .when = "change", .timer = "timewait", .inode = 0, .timer_ms = left})
+        .wait(2000);
+    s.act('C', "send 6", {.bytes = 6}).wire("C>S PA 7:13").wire("S>C R 7").act('C', "send 6", {.error = EPIPE});
+    return s.counter("TcpOutRsts", 1).end();
+  };
+  auto spent = closed(900), left = closed(58'000);
+  EXPECT_VERDICT(spent, "kernel/socket-expired", "confirmed");
+  EXPECT_EQ(spent.judge().connections[0].closes, "server FIN");
+  EXPECT_VERDICT(left, "application/closed", "likely");
+  spent.drop_source("sockets");
+  EXPECT_VERDICT(spent, "application/closed", "likely");
+}
+
 TEST(SocketExpired, LookAlikeStillInTimeWait) {
   Story s;
   s.handshake().exchange().close('S').wire("S>C FA").wire("C>S A").wait(100);

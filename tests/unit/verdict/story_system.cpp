@@ -102,6 +102,7 @@ Story& Story::socket(char who, const Socket& s) {
                         .state = s.state,
                         .when = s.when,
                         .timer = s.timer,
+                        .timer_ms = s.timer_ms,
                         .retransmits = s.retransmits,
                         .backoff = s.backoff,
                         .receive_queue = s.rq,
