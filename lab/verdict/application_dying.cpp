@@ -101,7 +101,9 @@ std::optional<Finding> find_exited(const Case& one) {
   if (!closed_by_an_end(one)) return std::nullopt;
   const Who who = one.doer();
   const auto closer = one.closer(who);
-  if (!closer.process || closer.deed || (who == Who::server && one.unaccepted().value_or(false))) return std::nullopt;
+  if (!closer.process || (closer.deed && closer.how != How::signalled) ||
+      (who == Who::server && one.unaccepted().value_or(false)))
+    return std::nullopt;
   const bool by_signal =
       closer.how == How::signalled && (own_signal(closer.process->signal) ||
                                        (sent_by_itself(*closer.process) && !crash_signal(closer.process->signal)));
@@ -109,12 +111,16 @@ std::optional<Finding> find_exited(const Case& one) {
   if ((!by_signal && !alone) || (by_signal && sent_from_outside(*closer.process))) return std::nullopt;
   auto result = chosen(one, "application/exited", who, closer);
   result->mechanism = {exit_record(*closer.process)};
+  if (by_signal && closer.deed) result->mechanism.push_back(deed_record(one, who, *closer.deed));
   result->culprit = process_culprit(closer.process, by_signal ? signal_title(closer.process->signal)
                                                               : fmt::format("exit status {}", closer.process->status));
   result->summary = fmt::format("The {}'s process {} with the connection open; {}", name_of(who),
                                 by_signal ? fmt::format("ended by its own {}", signal_title(closer.process->signal))
                                           : fmt::format("exited with status {}", closer.process->status),
                                 outcome_text(one));
+  if (by_signal && closer.deed)
+    result->summary +=
+        fmt::format(" (it wrote behind its own {})", closer.deed->step ? closer.deed->shown : closer.deed->call);
   return result;
 }
 

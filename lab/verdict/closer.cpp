@@ -1,7 +1,10 @@
 // Why an end's socket was closed by its holder: a call, an exec, or the end of the process.
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
 
 #include "verdict/case.hpp"
+#include "verdict/deeds.hpp"
 
 namespace lab::verdict {
 namespace {
@@ -16,11 +19,6 @@ struct Moment {
   bool seen = false;  // on the wire
   std::int64_t t = 0;
 };
-
-bool reads_only(const Deed& deed) {
-  return deed.kind == Kind::shut &&
-         (deed.shown.find("read") != std::string::npos || deed.shown.find("SHUT_RD)") != std::string::npos);
-}
 
 // Somebody else's copy of what others read and wrote: a parent that accepts and forks has one.
 bool idle_copy(const Deed& deed, const Acts& acts) {
@@ -117,6 +115,13 @@ bool may_have_ended(const Process& process, const Moment& at) {
   return !process.last || !lived_on(*process.last, at);
 }
 
+// It wrote behind its own shutdown and died of that: the half that it still held was never meant to end so.
+bool died_of_its_own_write(const Process* process, const Acts& acts, const Deed& closing) {
+  const auto& last = acts.last;
+  return process && process->exited && process->signal == SIGPIPE && closing.kind == Kind::shut && last &&
+         last->pid == process->pid && last->kind == Kind::write && last->error == EPIPE && last->start >= closing.start;
+}
+
 }  // namespace
 
 Closer Case::closer(Who who) const {
@@ -127,6 +132,10 @@ Closer Case::closer(Who who) const {
   if (result.deed) {
     result.process = facts.process(result.deed->pid);
     result.how = how_of(*result.deed, acts);
+    if (died_of_its_own_write(result.process, acts, *result.deed)) {
+      result.how = How::signalled;
+      return result;
+    }
     result.sure &= user_accounted_for(facts, acts, *result.deed);
     return result;
   }

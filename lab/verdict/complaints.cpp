@@ -230,6 +230,22 @@ std::optional<Complaint> gave_up(const Case& one, const Complaint& first) {
       .what = What::starved, .victim = who, .at = one.closing.at, .owed = true, .weak = !told, .then = then};
 }
 
+// A reset does an end that has closed no harm: it is the last of a process that died before it had read what came.
+std::optional<Complaint> died_unread(const Case& one, const Complaint& first) {
+  if (first.what != What::cut || !one.closing.fin || one.closing.from != first.victim) return std::nullopt;
+  const Who who = other(first.victim);
+  if (one.conn.acts[who].read >= one.conn.stream[first.victim].bytes) return std::nullopt;
+  if (who == Who::server && one.unaccepted().value_or(true)) return std::nullopt;
+  const auto closer = one.closer(who);
+  if (closer.how != Closer::How::signalled || !closer.process) return std::nullopt;
+  constexpr std::int64_t slack = 300'000;
+  const auto& process = *closer.process;
+  if (process.last && !process.last->pending && process.last->end > first.at.t + slack) return std::nullopt;
+  for (const auto& signal : process.signals)
+    if (signal.sent.signal == process.signal && signal.at.t > first.at.t + slack) return std::nullopt;
+  return Complaint{.what = What::died, .victim = who, .at = first.at, .owed = true, .then = first.then};
+}
+
 }  // namespace
 
 std::optional<Complaint> first_complaint(const Case& one) {
@@ -239,6 +255,7 @@ std::optional<Complaint> first_complaint(const Case& one) {
       std::min_element(all.begin(), all.end(), [](const Complaint& a, const Complaint& b) { return a.at.t < b.at.t; });
   if (const auto* cause = behind_it(all, *first, one)) return *cause;
   if (auto waited = gave_up(one, *first)) return waited;
+  if (auto died = died_unread(one, *first)) return died;
   // The call that failed says more than the reset on the wire that failed it.
   if (first->what == What::cut)
     for (const auto& c : all)

@@ -19,7 +19,8 @@ std::string no_no_answer(const Case&);
 std::string no_queue_full(const Case&);
 
 Finding start(const Case& one, std::string_view name);
-int error_of(const Case& one);  // of the client's connect; 0: none, or nobody saw it
+int error_of(const Case& one);              // of the client's connect; 0: none, or nobody saw it
+const IcmpFacts* refusal(const Case& one);  // an ICMP error that quotes the SYN
 bool refused_on_wire(const Case& one);
 bool overflowed(const Case& one);  // the listen queue, as far as the counter says
 // What took the SYN or its answer: a rule, or the kernel by its own word.

@@ -10,12 +10,6 @@
 namespace lab::verdict::connect {
 namespace {
 
-const IcmpFacts* refusal(const Case& one) {
-  const auto at = std::find_if(one.conn.icmp.begin(), one.conn.icmp.end(),
-                               [](const IcmpFacts& i) { return i.quoted == Who::client; });
-  return at == one.conn.icmp.end() ? nullptr : &*at;
-}
-
 // A listener on the same port, but of the other address family.
 const Listener* other_family(const Case& one) {
   const Listener* found = nullptr;
@@ -31,6 +25,12 @@ const Listener* other_family(const Case& one) {
 }
 
 }  // namespace
+
+const IcmpFacts* refusal(const Case& one) {
+  const auto at = std::find_if(one.conn.icmp.begin(), one.conn.icmp.end(),
+                               [](const IcmpFacts& i) { return i.quoted == Who::client; });
+  return at == one.conn.icmp.end() ? nullptr : &*at;
+}
 
 std::optional<Finding> find_refused(const Case& one) {
   if (!one.unconnected()) return std::nullopt;
@@ -105,8 +105,13 @@ std::optional<Finding> find_wrong_family(const Case& one) {
 std::optional<Finding> find_unreachable(const Case& one) {
   if (!one.unconnected()) return std::nullopt;
   const int error = error_of(one);
-  const bool no_path = error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL || error == ENETDOWN ||
-                       error == EINVAL || error == EACCES;
+  const auto* icmp = refusal(one);
+  // A connect that did not wait, whose outcome nobody asked for: the ICMP error ended it (tcp_v4_err, tcp_v6_err).
+  const bool untold = icmp && (error == 0 || error == EINPROGRESS) && !refused_on_wire(one) &&
+                      (one.conn.server.family == 6 ? icmp->type == 1 && icmp->code != 4
+                                                   : icmp->type == 3 && (icmp->code < 2 || icmp->code > 4));
+  const bool no_path = untold || error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL ||
+                       error == ENETDOWN || error == EINVAL || error == EACCES;
   if (!no_path || one.doer() == Who::client) return std::nullopt;  // a filter's error is no path's
   auto result = start(one, "connect/unreachable");
   const auto* hits = syn_eater(one, true);
@@ -119,7 +124,7 @@ std::optional<Finding> find_unreachable(const Case& one) {
       if (result.culprit.kind.empty())
         result.culprit = {.kind = "route", .name = c.change.object, .detail = c.change.kind};
     }
-  if (const auto* icmp = refusal(one))
+  if (icmp)
     result.mechanism.push_back(record(
         "wire", fmt::format("the SYN was answered with ICMP type {} code {}", icmp->type, icmp->code), icmp->first));
   for (const auto* name : {"IpOutNoRoutes", "Ip6OutNoRoutes"})
@@ -134,8 +139,11 @@ std::optional<Finding> find_unreachable(const Case& one) {
   if (!one.facts.complete("filters") && (error == EACCES || error == EINVAL))
     result.doubts.push_back("a filter can fail connect with the same error (filters: off)");
   if (result.culprit.kind.empty()) result.culprit = {.kind = "route", .name = to_string(one.conn.server)};
-  result.summary =
-      fmt::format("There is no way to {}: connect failed with {}", to_string(one.conn.server), error_name(error));
+  if (untold) result.doubts.push_back("what the client's connect was told was not seen");
+  result.summary = fmt::format("There is no way to {}: {}", to_string(one.conn.server), outcome_text(one));
+  if (hits)
+    result.summary =
+        fmt::format("{} rejected the SYN to {}: {}", rule_label(*hits), to_string(one.conn.server), outcome_text(one));
   return result;
 }
 

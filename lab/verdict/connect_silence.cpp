@@ -44,6 +44,7 @@ std::optional<Finding> find_no_answer(const Case& one) {
   const int error = error_of(one);
   if (error && error != ETIMEDOUT && error != EINPROGRESS && error != EAGAIN) return std::nullopt;
   const auto* hits = syn_eater(one, true);
+  if (hits && hits->action == "reject" && refusal(one)) return std::nullopt;  // that is an answer
   if (!hits && overflowed(one)) return std::nullopt;
   const auto* word = syn_eater(one, false);
   auto result = start(one, "connect/no-answer");

@@ -193,18 +193,30 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
   if (deed.kind == Kind::shut) deed.shown = call.name + "(" + call.args + ")";
   if (transfers && deed.bytes > 0) deed.bytes += folded_bytes(call.args);
   deed.eof = deed.kind == Kind::read && deed.bytes == 0;
-  deed.timed_out = deed.error == EAGAIN && transfers && deed.end - deed.start >= kBlocked;
+  const auto took = deed.end - deed.start;
+  deed.timed_out = deed.error == EAGAIN && transfers && took >= kBlocked;
+  // A blocking send returns with less than it was given when its time is over or a signal ends it. Copying alone takes
+  // milliseconds.
+  constexpr std::int64_t no_copying = 100'000'000;
+  if (deed.kind == Kind::write && !call.error && call.result < given(call) && took >= no_copying) deed.timed_out = true;
   return deed;
 }
 
-std::vector<int> awaited(const evidence::Call& call) {
+std::int64_t given(const evidence::Call& call) {
+  if (call.name != "sendto" && call.name != "send" && call.name != "write") return 0;
+  const auto comma = call.args.find(", ");
+  return comma == std::string::npos ? 0 : std::atoll(call.args.c_str() + comma + 2);
+}
+
+std::vector<int> awaited(const evidence::Call& call, std::string_view what) {
   std::vector<int> all;
   const auto begin = call.args.find('['), end = call.args.find(']');
   if (begin == std::string::npos || end == std::string::npos) return all;
   const bool set = call.args.find("read=[") + 6 == begin + 1;
   std::istringstream words(call.args.substr(begin + 1, end - begin - 1));
   for (std::string word; words >> word;)
-    if (std::isdigit(static_cast<unsigned char>(word[0])) && (set || word.find("POLLIN") != std::string::npos))
+    if (std::isdigit(static_cast<unsigned char>(word[0])) &&
+        (set ? what == "POLLIN" : word.substr(0, word.find('=')).find(what) != std::string::npos))
       all.push_back(std::atoi(word.c_str()));
   return all;
 }
@@ -222,6 +234,11 @@ bool path_error(int error) {
   return one_of(error, {ETIMEDOUT, EHOSTUNREACH, ENETUNREACH, ECONNREFUSED, ENETDOWN, EHOSTDOWN, EPROTO, ENONET});
 }
 bool misuse(int error) { return one_of(error, {EBADF, ENOTSOCK, EFAULT, EINVAL, EDESTADDRREQ, EMSGSIZE}); }
+
+bool reads_only(const Deed& deed) {
+  return deed.kind == Kind::shut &&
+         (deed.shown.find("read") != std::string::npos || deed.shown.find("SHUT_RD)") != std::string::npos);
+}
 
 bool shortage(const Deed& deed) {
   if (one_of(deed.error, {EMFILE, ENFILE, ENOMEM, EFBIG})) return true;

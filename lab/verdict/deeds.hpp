@@ -20,8 +20,11 @@ Deed deed_of(const evidence::Call& call, Mark mark);
 // returns at once.
 inline constexpr std::int64_t kBlocked = 5'000'000;
 
-// Descriptors whose bytes a poll or select waits for: "[3:POLLIN 4:POLLOUT], 2, 1000ms", "4, read=[3]".
-std::vector<int> awaited(const evidence::Call& call);
+// Descriptors whose bytes a poll or select waits for: "[3:POLLIN 4:POLLOUT], 2, 1000ms", "4, read=[3]"; or with
+// POLLOUT, those that a poll waits for room in.
+std::vector<int> awaited(const evidence::Call& call, std::string_view what = "POLLIN");
+// What a write was given to write: "3, 4096". 0 where the call does not say.
+std::int64_t given(const evidence::Call& call);
 
 // Errors that say nothing went wrong: try again, in progress, interrupted.
 bool harmless(const Deed& deed);
@@ -31,6 +34,8 @@ bool connection_gone(int error);
 bool path_error(int error);
 // The program used a descriptor or an address wrongly: its own mistake, not a want of something.
 bool misuse(int error);
+// A shutdown that leaves its own direction open.
+bool reads_only(const Deed& deed);
 // A want of resources: descriptors, memory, tasks, file size.
 bool shortage(const Deed& deed);
 

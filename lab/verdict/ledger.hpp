@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "verdict/deeds.hpp"
@@ -60,8 +61,6 @@ class Ledger {
   void take(const evidence::Call& call, Mark mark);
   void take(const evidence::FilterAct& act, Mark mark);
   void act(Deed deed, const Address& local, const Address& peer);
-  void looked(const Deed& poll, const std::vector<int>& descriptors);
-  void withdraw(Conn& conn, Who who);  // what it complained of after a look
   Found place(const Deed& deed, const Address& local, const Address& peer);
   Found place_connect(const Deed& deed, const Address& local, const Address& peer);
   void on_connection(Conn& conn, Who who, const Deed& deed);
@@ -71,6 +70,13 @@ class Ledger {
   void note_trouble(Process& process, const Deed& deed, const Address& local, const Address& peer, Found on);
   void complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed);
   void forgive(Conn& conn, Who who, Kind kind);
+
+  // ledger_looks.cpp
+  void note_room(const evidence::Call& call, Deed& write);
+  void looked(const Deed& poll, const evidence::Call& call);
+  void withdraw(Conn& conn, Who who, Kind kind);  // what it complained of after a look
+  void answered(const evidence::Call& getsockopt, Mark mark);
+  void killed(const evidence::Call& kill, Mark mark);
 
   // ledger_system.cpp
   void take(const evidence::Counter& counter, Mark mark);
@@ -95,8 +101,9 @@ class Ledger {
   std::map<Tuple, std::vector<std::pair<evidence::What, Mark>>> early_;
   std::map<Tuple, std::pair<std::size_t, Who>> by_tuple_;
   std::map<std::pair<int, int>, std::pair<std::size_t, Who>> by_fd_;  // (pid, descriptor)
-  std::map<std::uint64_t, std::pair<std::size_t, Who>> by_socket_;    // the kernel's socket
-  std::map<std::uint32_t, std::size_t> by_isn_;                       // client's first sequence number
+  std::set<std::pair<int, int>> full_;  // descriptors whose last write found no room for all it had
+  std::map<std::uint64_t, std::pair<std::size_t, Who>> by_socket_;  // the kernel's socket
+  std::map<std::uint32_t, std::size_t> by_isn_;                     // client's first sequence number
 };
 
 // What of an eater's work was never made good: data that was never acknowledged, an ACK that was never replaced.

@@ -24,6 +24,13 @@ bool is_owed(const Conn& conn, Who who, const Deed& deed) {
 // that number too: only beside an ICMP error is it the path's word.
 bool forbidden(const Conn& conn, const Deed& deed) { return deed.error == EACCES && !conn.icmp.empty(); }
 
+// Behind its own shutdown a write meets EPIPE whatever the other end does.
+bool behind_own_shutdown(const Acts& acts, const Deed& write) {
+  return write.error == EPIPE && std::any_of(acts.closers.begin(), acts.closers.end(), [](const Deed& deed) {
+           return deed.kind == Kind::shut && !reads_only(deed);
+         });
+}
+
 }  // namespace
 
 void Ledger::take(const evidence::StepDone& step, Mark mark) {
@@ -51,35 +58,17 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
     proc.status = std::atoi(call.args.c_str()) & 0xFF;
     proc.exit_begun = true;
   }
+  note_room(call, deed);
   const auto poll = deed.kind == Kind::poll ? std::optional(deed) : std::nullopt;
-  act(std::move(deed), call.local, call.peer);
-  if (poll) looked(*poll, awaited(call));
-}
-
-// Programs wait for bytes in poll and read when there are some: a poll that found none is a read that timed out, until
-// a later look finds something. What epoll waits for is not told: bytes of every connection that the process opened.
-void Ledger::looked(const Deed& poll, const std::vector<int>& descriptors) {
-  auto wait = poll;
-  wait.kind = Kind::read;
-  wait.timed_out = !poll.error && poll.bytes == 0 && poll.end - poll.start >= kBlocked;
-  wait.bytes = -1;
-  const bool untold =
-      poll.call.starts_with("epoll") || (poll.call.find("select") != poll.call.npos && descriptors.empty());
-  for (auto at = by_fd_.lower_bound({poll.pid, 0}); at != by_fd_.end() && at->first.first == poll.pid; ++at) {
-    const auto [index, who] = at->second;
-    wait.fd = at->first.second;
-    const bool meant = std::find(descriptors.begin(), descriptors.end(), wait.fd) != descriptors.end();
-    if (!meant && !(untold && who == Who::client)) continue;
-    auto& conn = facts_.conns[index];
-    withdraw(conn, who);
-    if (wait.timed_out || wait.pending) on_read(conn, who, wait);
-  }
-}
-
-void Ledger::withdraw(Conn& conn, Who who) {
-  std::erase_if(conn.complaints, [&](const Complaint& one) {
-    return one.victim == who && one.deed && kind_of_call(one.deed->call) == Kind::poll;
-  });
+  // A socket that failed at once has no peer any more: the call says whom it was for.
+  auto peer = call.peer;
+  if (const auto comma = call.args.find(", ");
+      deed.kind == Kind::connect && !peer.known() && call.local.port && comma != std::string::npos)
+    peer = evidence::parse_address(call.args.substr(comma + 2)).value_or(Address{});
+  act(std::move(deed), call.local, peer);
+  if (poll) looked(*poll, call);
+  if (call.name == "getsockopt") answered(call, mark);
+  if (call.target == "SIGKILL") killed(call, mark);
 }
 
 Ledger::Found Ledger::place_connect(const Deed& deed, const Address& local, const Address& peer) {
@@ -202,7 +191,7 @@ void Ledger::on_connect(Conn& conn, const Deed& deed) {
 void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
   auto& acts = conn.acts[who];
   const bool owed = is_owed(conn, who, deed);
-  if (kind_of_call(deed.call) == Kind::read) withdraw(conn, who);
+  if (kind_of_call(deed.call) == Kind::read) withdraw(conn, who, Kind::read);
   if (deed.pending) {
     acts.pending = deed;
     return;
@@ -246,6 +235,8 @@ void Ledger::on_write(Conn& conn, Who who, const Deed& deed) {
   }
   if (deed.timed_out || path_error(deed.error) || forbidden(conn, deed))
     complain(conn, Complaint::What::starved, who, deed, true);
+  else if (behind_own_shutdown(acts, deed))
+    return;
   else if (connection_gone(deed.error))
     complain(conn, Complaint::What::reset, who, deed, true);
   else if (deed.error && !harmless(deed) && !misuse(deed.error))

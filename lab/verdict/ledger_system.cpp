@@ -1,5 +1,7 @@
 // Processes and the system around the connections.
+#include <algorithm>
 #include <csignal>
+#include <iterator>
 
 #include "verdict/ledger.hpp"
 
@@ -42,6 +44,8 @@ void Ledger::take(const evidence::SignalSent& sent, Mark mark) {
 
 void Ledger::take(const evidence::ProcessState& state, Mark mark) {
   auto& one = process(state.pid);
+  // /proc shows "t" for a task that its tracer holds, stopped by a signal or not (fs/proc/array.c).
+  if (state.state == "traced" && one.at_end) return;
   const bool stopped = state.state == "stopped" || state.state == "frozen";
   if (stopped && (!one.stopped || one.resumed)) {
     one.stopped = mark;
@@ -81,12 +85,20 @@ void Ledger::take(const evidence::Milestone& milestone, Mark mark) {
   if (milestone.what == "stopping" && !facts_.stopping) facts_.stopping = mark;
 }
 
-// FilterActs that failed a call nobody else saw keep what the filter said; nothing else is left open.
 namespace {
 
+// The default action is the end of the process. A program can handle most of them, and what it then does are calls.
 bool deadly(int signal) {
-  return signal == SIGKILL || signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGFPE ||
-         signal == SIGILL;
+  static constexpr int harmless[] = {SIGCHLD, SIGCONT, SIGURG, SIGWINCH, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
+  return std::find(std::begin(harmless), std::end(harmless), signal) == std::end(harmless);
+}
+
+// The last one that came before the connection ended.
+const SignalFacts* deadly_before(const Process& process, std::int64_t t) {
+  const SignalFacts* found = nullptr;
+  for (const auto& one : process.signals)
+    if (deadly(one.sent.signal) && one.at.t <= t) found = &one;
+  return found;
 }
 
 }  // namespace
@@ -96,19 +108,20 @@ bool deadly(int signal) {
 void Ledger::presume_dead(const Conn& conn, Who who) {
   const auto& stream = conn.stream[who];
   const auto& ended = stream.fin ? stream.fin : stream.rst;
+  if (!ended || !facts_.complete("syscalls")) return;
   for (const int pid : conn.acts[who].users) {
     auto& one = process(pid);
-    if (one.exited || !one.parent || one.signals.empty() || !ended) continue;
-    const auto& last = one.signals.back();
+    const auto* last = deadly_before(one, ended.t);
+    if (one.exited || !one.parent || !last) continue;
     constexpr std::int64_t own_call = 1'000'000;  // kill(2) of itself returns behind the signal
-    if (!deadly(last.sent.signal) || last.at.t > ended.t) continue;
-    if (one.last && (one.last->pending ? one.last->start : one.last->end) > last.at.t + own_call) continue;
-    one.exited = last.at;
+    if (one.last && (one.last->pending ? one.last->start : one.last->end) > last->at.t + own_call) continue;
+    one.exited = last->at;
     one.exit_begun = true;
-    one.signal = last.sent.signal;
+    one.signal = last->sent.signal;
   }
 }
 
+// FilterActs that failed a call nobody else saw keep what the filter said; nothing else is left open.
 void Ledger::close() {
   for (const auto& conn : facts_.conns)
     for (const Who who : {Who::client, Who::server}) presume_dead(conn, who);

@@ -1,0 +1,104 @@
+// What programs do around a transfer: they wait for bytes or room in poll, and ask what became of a connect.
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+
+#include "verdict/ledger.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict {
+
+// A send that did not take all it was given, or nothing (EAGAIN), found the buffer full. One that was still waiting
+// when the lab ended its program was interrupted by that.
+void Ledger::note_room(const evidence::Call& call, Deed& write) {
+  if (write.kind != Kind::write || write.pending) return;
+  const bool full = write.error == EAGAIN || (!write.error && call.result < given(call));
+  if (!full)
+    full_.erase({write.pid, write.fd});
+  else
+    full_.insert({write.pid, write.fd});
+  if (full && facts_.stopping && write.start < facts_.stopping.t && write.end - write.start >= kBlocked) {
+    write.pending = true;
+    write.timed_out = false;
+    write.error = 0;
+    write.bytes = -1;
+  }
+}
+
+// Programs wait for bytes in poll and read when there are some: a poll that found none is a read that timed out, until
+// a later look finds something. So it is with room to write in. What epoll waits for is not told: bytes of every
+// connection that the process opened, and room where the last write found none.
+void Ledger::looked(const Deed& poll, const evidence::Call& call) {
+  const auto bytes = awaited(call), room = awaited(call, "POLLOUT");
+  auto wait = poll;
+  wait.timed_out = !poll.error && poll.bytes == 0 && poll.end - poll.start >= kBlocked;
+  wait.bytes = -1;
+  const bool sets = poll.call.find("select") != poll.call.npos;
+  const bool untold = poll.call.starts_with("epoll") || (sets && bytes.empty());
+  const auto among = [&](const std::vector<int>& all) {
+    return std::find(all.begin(), all.end(), wait.fd) != all.end();
+  };
+  for (auto at = by_fd_.lower_bound({poll.pid, 0}); at != by_fd_.end() && at->first.first == poll.pid; ++at) {
+    const auto [index, who] = at->second;
+    wait.fd = at->first.second;
+    auto& conn = facts_.conns[index];
+    const bool reads = among(bytes) || (untold && who == Who::client);
+    const bool told = among(room) || ((untold || sets) && full_.contains({poll.pid, wait.fd}));
+    const bool writes = told && conn.handshake && conn.acts[who].written > 0;
+    if (!reads && !writes) continue;
+    auto& inside = conn.acts[who].pending;
+    if (inside && inside->tid == poll.tid && kind_of_call(inside->call) == Kind::poll) inside.reset();
+    if (reads) withdraw(conn, who, Kind::read);
+    if (writes) withdraw(conn, who, Kind::write);
+    if (!wait.timed_out && !wait.pending) continue;
+    wait.kind = Kind::read;
+    if (reads) on_read(conn, who, wait);
+    wait.kind = Kind::write;
+    if (writes) on_write(conn, who, wait);
+  }
+}
+
+// Whoever looks for room does not block in his writes: one that took long and wrote a part had not waited.
+void Ledger::withdraw(Conn& conn, Who who, Kind kind) {
+  std::erase_if(conn.complaints, [&](const Complaint& one) {
+    if (one.victim != who || !one.deed || one.deed->kind != kind || one.deed->step) return false;
+    const bool part = kind == Kind::write && one.deed->timed_out && one.deed->bytes >= 0;
+    return part || kind_of_call(one.deed->call) == Kind::poll;
+  });
+}
+
+// How a connect that did not wait came out: "3, SOL_SOCKET, SO_ERROR, EHOSTUNREACH".
+void Ledger::answered(const evidence::Call& getsockopt, Mark mark) {
+  constexpr std::string_view option = "SO_ERROR, E";
+  const auto at = getsockopt.args.find(option);
+  const auto held = by_fd_.find({getsockopt.pid, getsockopt.fd});
+  if (at == std::string::npos || held == by_fd_.end() || held->second.second != Who::client) return;
+  auto& conn = facts_.conns[held->second.first];
+  const auto& connect = conn.acts.client.connect;
+  if (!connect || connect->error != EINPROGRESS || conn.handshake) return;
+  const auto name = getsockopt.args.substr(at + option.size() - 1);
+  auto deed = *connect;
+  for (int error = 1; error < 134 && deed.error == EINPROGRESS; ++error)
+    if (error_name(error) == name) deed.error = error;
+  if (deed.error == EINPROGRESS) return;
+  deed.end = mark.t;
+  deed.mark = mark;
+  on_connect(conn, deed);
+}
+
+// The one signal that no tracer sees arrive: whoever sent it has said so. 0 is the sender's own group.
+void Ledger::killed(const evidence::Call& kill, Mark mark) {
+  if (kill.error || (kill.name != "kill" && kill.name != "tkill" && kill.name != "tgkill")) return;
+  const int named = std::atoi(kill.args.c_str()), target = named ? named : kill.pid;
+  if (target <= 0 || (!kill.returned && target != kill.pid)) return;
+  auto& all = process(target).signals;
+  const bool told = std::any_of(all.begin(), all.end(), [](const SignalFacts& s) { return s.sent.signal == SIGKILL; });
+  if (told || all.size() >= 32) return;
+  mark.t = kill.start_ns ? kill.start_ns : mark.t;
+  const auto& sender = process(kill.pid);
+  const auto& name = sender.program.empty() ? sender.label : sender.program;
+  all.push_back({{.signal = SIGKILL, .target = target, .sender = kill.pid, .sender_name = name}, mark});
+}
+
+}  // namespace lab::verdict
