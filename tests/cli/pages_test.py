@@ -4,6 +4,8 @@ import subprocess
 import sys
 import unittest
 
+import matrix
+import verdicts
 from lab import LAB, SOURCE, Case
 
 
@@ -14,6 +16,19 @@ class Pages(Case):
         self.assertEqual((SOURCE / "docs" / "catalogue.md").read_text(), made, "run docs/make-catalogue")
         for path in (SOURCE / "scenarios").glob("*.toml"):
             self.assertIn(f"| `{path.stem}` |", made)
+
+    def test_the_verdicts_are_those_of_the_scenario_files(self):
+        again = "run python3 tests/cli/verdicts.py --write, with the names of new scenarios"
+        causes, scenarios = verdicts.rows(verdicts.PAGE.read_text())
+        self.assertEqual(sorted(scenarios), sorted(path.stem for path in matrix.scenarios()), again)
+        allowed = {path.stem: matrix.allowed(path) for path in matrix.scenarios()}
+        self.assertEqual(sorted(causes), sorted({cause for all_of in allowed.values() for cause in all_of}), again)
+        for name, row in scenarios.items():
+            self.assertEqual(row[0], " or ".join(f"`{cause}`" for cause in allowed[name]) or "-", f"{name}: {again}")
+            self.assertNotIn("!", "".join(row[1:]), f"{name} was confirmed and wrong")
+        for cause, row in causes.items():
+            for example in row[-1].split(" and ")[0].split(", "):
+                self.assertIn(cause, allowed.get(example, [cause] if example == "-" else []), again)
 
 
 if __name__ == "__main__":
