@@ -73,6 +73,13 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
 
 Ledger::Found Ledger::place_connect(const Deed& deed, const Address& local, const Address& peer) {
   if (auto found = find(local, peer); found.conn) return found;
+  // A second connect asks what became of the first.
+  if (const auto held = by_fd_.find({deed.pid, deed.fd}); deed.fd >= 0 && held != by_fd_.end()) {
+    auto& conn = facts_.conns[held->second.first];
+    const auto& first = conn.acts.client.connect;
+    if (first && first->error == EINPROGRESS && (conn.server == peer || conn.asked == peer))
+      return {&conn, Who::client};
+  }
   // The local port is gone after a failure, or not told: a SYN to that address while the call ran, or just after it
   // began for one that does not wait.
   for (std::size_t i = facts_.conns.size(); i-- > 0;) {

@@ -125,6 +125,15 @@ TEST(ConnectThatDoesNotWait, SaysItselfWhomItIsFor) {
   EXPECT_VERDICT(s, "connect/unreachable", "confirmed");
 }
 
+TEST(ConnectThatDoesNotWait, IsOneConnectionWithTheConnectThatAsks) {
+  Story s(Story::Acts::calls);
+  s.wire("C>S S 0").wire("S>C RA");
+  const auto local = *evidence::parse_address("127.0.0.1:45000"), peer = *evidence::parse_address("127.0.0.1:8080");
+  call(s, {.name = "connect", .args = "3, 127.0.0.1:8080", .error = EINPROGRESS, .fd = 3, .local = local});
+  call(s, {.name = "connect", .args = "3, 127.0.0.1:8080", .error = ECONNREFUSED, .fd = 3, .peer = peer}).end();
+  EXPECT_EQ(s.judge().connections.size(), 1U);
+}
+
 TEST(ConnectThatDoesNotWait, AnIcmpErrorIsAnAnswer) {
   auto s = rejected(false);
   EXPECT_VERDICT(s, "connect/unreachable", "likely");
