@@ -46,7 +46,9 @@ def say(name, text):
 
 class Lab:
     def __init__(self, build, arguments):
-        self.program, self.floor, self.arguments = str(build / "lab"), str(build / "floor"), arguments
+        # The copies that bench/CMakeLists.txt makes, where they are there.
+        folder = build / "bin" if (build / "bin/lab").exists() else build
+        self.program, self.floor, self.arguments = str(folder / "lab"), str(folder / "floor"), arguments
 
     def command(self, *words):
         return [self.program, "run", *self.arguments, *map(str, words)]

@@ -48,8 +48,8 @@ void run(Setup& setup, Teller& teller) {
   Acts acts(*setup.scenario, namespaces, rules, watchers, live, teller);
   Cast cast(setup, namespaces, teller, watchers, acts);
   acts.meet(cast);
+  watchers.start(teller);  // nothing happens before the go, and lab may have to load its kernel collector meanwhile
   wait_for_go(teller, setup.go);
-  watchers.start(teller);
 
   const auto acting = sys::now_ns();
   Stage stage(*setup.scenario, teller, watchers, cast);
