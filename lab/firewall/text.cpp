@@ -11,8 +11,6 @@
 namespace lab::firewall {
 namespace {
 
-constexpr std::uint64_t kDefaultBurst = 5;
-
 const char* negation(bool negated) { return negated ? "!= " : ""; }
 const char* family_name(Family family) { return family == Family::ipv4 ? "ip" : "ip6"; }
 const char* key(bool reversed) { return reversed ? "tcp dport . tcp sport" : "tcp sport . tcp dport"; }

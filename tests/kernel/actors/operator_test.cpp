@@ -239,11 +239,13 @@ Injected inject(const std::string& verb, const std::string& end, const std::stri
   Tap tap;
   acts.live = [&] { return tap.read(host); };
   const auto to = host.find(':') == std::string::npos ? host : "[" + host + "]";
-  auto serves = server({"accept", "recv-exactly 5", "send 'answer'", "recv timeout=200ms"});
+  // The end that is meant waits as long as a busy machine takes; the other has nothing to wait for.
+  const std::string server_waits = end == "server" ? "5s" : "200ms", client_waits = end == "client" ? "5s" : "100ms";
+  auto serves = server({"accept", "recv-exactly 5", "send 'answer'", "recv timeout=" + server_waits});
   serves.listen = scenario::Endpoint{host, 8080};
   Troupe troupe({serves, op({"wait inject-up", "inject-" + verb + " " + end, "signal inject-done"}),
                  client({"connect " + to + ":8080", "send 'first'", "recv-exactly 6", "sleep 60ms", "signal inject-up",
-                         "wait inject-done", "recv timeout=100ms"})});
+                         "wait inject-done", "recv timeout=" + client_waits})});
   troupe[1].serve(acts);
   troupe.play();
   EXPECT_EQ(troupe.outcomes(1, "inject-" + verb), std::vector<std::string>{"ok"}) << troupe.output(1);

@@ -31,7 +31,10 @@ Story broken(int hops, const std::function<void(Story&)>& what, const std::funct
 
 TEST(Routed, ALinkBeyondIsSilence) {
   for (const auto& [netns, device] : {std::pair{"router", "router1"}, std::pair{"server", "server0"}}) {
-    auto s = broken(3, [&](Story& story) { story.netns(netns, "", false).changed("link-down", device); }).end();
+    const auto breaks = [where = netns, what = device](Story& story) {
+      story.netns(where, "", false).changed("link-down", what);
+    };
+    auto s = broken(3, breaks).end();
     EXPECT_VERDICT(s, "network/peer-silent", "confirmed");
     EXPECT_NE(s.verdict().culprit.name.find(device), std::string::npos);
   }
