@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -16,12 +17,14 @@
 
 // glibc 2.36 has these too, in a header that clashes with linux/mount.h.
 extern "C" int mount(const char*, const char*, const char*, unsigned long, const void*) noexcept;
+extern "C" int umount2(const char*, int) noexcept;
 namespace lab::sandbox {
 namespace {
 
 using sys::check;
 
 constexpr unsigned long kQuiet = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+constexpr int kDetach = 2;  // MNT_DETACH, of glibc's header
 
 void mount_fresh(const char* type, const char* target, unsigned long flags, const char* options = nullptr) {
   if (::mount(type, target, type, flags, options) == -1) throw_no_rights(errno, target);
@@ -53,24 +56,49 @@ std::vector<Picked> pick_beneath_tmp(const std::vector<std::string>& visible) {
   return picked;
 }
 
+bool is_or_is_beneath_tmp(const std::filesystem::path& folder) {
+  return folder == "/tmp" || folder.string().starts_with("/tmp/");
+}
+
 bool is_tmp(const std::string& folder) {
   std::error_code unused;
   return std::filesystem::canonical(folder, unused) == "/tmp";
 }
 
+// /tmp as the caller sees it, with everything that is written staying in the sandbox (kernel docs,
+// filesystems/overlayfs). The thread is in the caller's /tmp. False where this kernel or mounts beneath /tmp don't
+// allow it.
+bool overlay_tmp() {
+  mount_fresh("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=755");
+  check(::mkdir("/tmp/upper", 0), "/tmp/upper");
+  check(::chmod("/tmp/upper", 01777), "/tmp/upper");
+  check(::mkdir("/tmp/work", 0700), "/tmp/work");
+  constexpr const char* kLayers = "lowerdir=.,upperdir=/tmp/upper,workdir=/tmp/work,userxattr";
+  if (::mount("overlay", "/tmp", "overlay", MS_NOSUID | MS_NODEV, kLayers) == 0) return true;
+  check(::umount2("/tmp", kDetach), "/tmp");
+  return false;
+}
+
+// Empty and private, but for the visible folders. Where one of them is /tmp itself, it is seen through an overlay;
+// where there can be none it is the caller's own, which parallel runs then share.
 void mount_tmp(const std::vector<std::string>& visible) {
-  for (const auto& folder : visible)
-    if (is_tmp(folder)) return;
   const auto picked = pick_beneath_tmp(visible);
   std::error_code gone;
   const auto here = std::filesystem::current_path(gone);
-  mount_fresh("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
+  if (std::any_of(visible.begin(), visible.end(), is_tmp)) {
+    check(::chdir("/tmp"), "/tmp");
+    const bool layered = overlay_tmp();
+    if (!gone && ::chdir(here.c_str()) == -1) check(::chdir("/"), "/");
+    if (!layered) return;
+  } else {
+    mount_fresh("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
+  }
   for (const auto& one : picked) {
     std::filesystem::create_directories(one.path);
     place(one.tree, one.path);
   }
   // The working folder of the process is still the one below the new mount.
-  if (!gone && here.string().starts_with("/tmp/") && ::chdir(here.c_str()) == -1) check(::chdir("/"), "/");
+  if (!gone && is_or_is_beneath_tmp(here) && ::chdir(here.c_str()) == -1) check(::chdir("/"), "/");
 }
 
 void mount_sys() {

@@ -102,6 +102,18 @@ class BreakOut(Case):
         self.assertEqual(done.stderr, "")
 
     @both_users
+    def test_tmp_as_the_working_folder_is_seen_and_not_written(self, rootless):
+        name = f"lab-test-{os.getpid()}-{rootless}"
+        self.folder = pathlib.Path("/tmp")
+        self.write(f"{name}.in", "seen by it\n")
+        self.addCleanup(os.unlink, f"/tmp/{name}.in")
+        words = f"sh -c 'cat /tmp/{name}.in; echo written >/tmp/{name}.out; cat {name}.out'"
+        done = self.lab("diagnose", "--port", "8080", "--server", words, "--client", "true", rootless=rootless)
+        self.assertFalse(os.path.exists(f"/tmp/{name}.out"))
+        self.assertIn("seen by it", done.stdout + done.stderr)
+        self.assertIn("written", done.stdout + done.stderr)
+
+    @both_users
     def test_files_outside_of_the_folder_are_not_read(self, rootless):
         secret = self.write("secret.toml", 'summary = "x"\n[[rule]]\naction = "drop"\n')
         inner = self.folder / "inner"
