@@ -190,7 +190,10 @@ std::optional<Decision> kept_from_connecting(const Facts& facts) {
                    .name = deed.call,
                    .pid = pid,
                    .detail = deed.error ? error_name(deed.error) : trouble.filter_action};
-      v.summary = fmt::format("The client never got as far as connect: {} failed with {}", deed.call, v.culprit.detail);
+      v.summary =
+          deed.kind == Kind::connect
+              ? fmt::format("The client's connect never left: a filter answered it with {}", v.culprit.detail)
+              : fmt::format("The client never got as far as connect: {} failed with {}", deed.call, v.culprit.detail);
       if (const auto* entry = cause(v.cause))
         for (const auto next : entry->next) v.next.emplace_back(next);
       return d;
@@ -204,21 +207,23 @@ Decision decide_without_connections(const Facts& facts) {
   Decision d;
   auto& v = d.verdict;
   const auto* entry = cause("connect/never-tried");
+  if (auto kept = kept_from_connecting(facts)) return *kept;
   if (facts.any_connect || !facts.on("wire")) {
     v.summary = "No connection was seen";
-    v.next = missing_sources(facts);
+    for (const auto next : entry->next) v.next.emplace_back(next);
+    for (auto& missing : missing_sources(facts)) v.next.push_back(std::move(missing));
     return d;
   }
-  if (auto kept = kept_from_connecting(facts)) return *kept;
   v.cause = "connect/never-tried";
   d.by = "client";
-  v.summary = "The client never called connect";
+  v.summary = "Nobody tried to open a TCP connection";
   if (facts.complete("wire")) v.because.push_back({"wire", "no SYN was seen", {}});
   bool known = false;
   for (const auto& [pid, process] : facts.processes) {
     const bool listens = std::any_of(facts.listeners.begin(), facts.listeners.end(),
                                      [&, p = pid](const Listener& l) { return l.pids.count(p) > 0; });
     if (!process.started || listens || process.accepts) continue;
+    v.summary = "The client never tried to open a TCP connection";
     known |= process.steps || (process.calls && facts.complete("syscalls"));
     if (process.exited && !process.by_lab) {
       const auto how = process.signal ? signal_title(process.signal) : fmt::format("status {}", process.status);

@@ -37,7 +37,7 @@ std::span<const Cause> connect_causes() {
        {"ss -ltn: Recv-Q above Send-Q on the listener; nstat -az TcpExtListenOverflows TcpExtListenDrops",
         "Raise the backlog of listen() and net.core.somaxconn, and accept faster"}},
       {"connect/never-tried",
-       "the client never called connect",
+       "the client never tried to open a TCP connection",
        nullptr,
        nullptr,
        {"Does the client get that far: its output and exit status, name resolution, configuration",

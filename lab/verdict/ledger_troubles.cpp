@@ -9,10 +9,13 @@ namespace {
 constexpr std::size_t kTroubles = 64;
 
 bool blames(const Deed& deed, const Trouble& trouble) {
+  const bool one_thread = trouble.deed.tid == deed.tid;
+  // A call that a filter answered never begins: only its return is on record, however late its thread was woken.
+  const bool never_began = one_thread && deed.start == deed.end;
   return trouble.filtered && !trouble.known_call && trouble.deed.pid == deed.pid &&
-         (trouble.deed.tid == deed.tid || !deed.tid || !trouble.deed.tid) && trouble.deed.error == deed.error &&
-         kind_of_call(trouble.deed.call) == kind_of_call(deed.call) && trouble.filter_at.t >= deed.start - 1'000'000 &&
-         trouble.filter_at.t <= deed.end + 1'000'000;
+         (one_thread || !deed.tid || !trouble.deed.tid) && trouble.deed.error == deed.error &&
+         kind_of_call(trouble.deed.call) == kind_of_call(deed.call) &&
+         (never_began || trouble.filter_at.t >= deed.start - 1'000'000) && trouble.filter_at.t <= deed.end + 1'000'000;
 }
 
 }  // namespace

@@ -120,7 +120,7 @@ Ends Decoder::ends_of(const raw_sock& sock) const {
     return {};
   }
   const int version = family == AF_INET6 ? 6 : 4;
-  return {end_at(version, local, local_port), end_at(version, peer, peer_port)};
+  return {end_at(version, local, local_port), end_at(version, peer, peer_port), true};
 }
 
 std::vector<Event> Decoder::decode(std::string_view record) {

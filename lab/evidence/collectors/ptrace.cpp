@@ -116,7 +116,8 @@ std::vector<Collector> CallTracer::accounts() const {
   if (state_->left_out) why += fmt::format("; {} repetitions counted, not listed", state_->left_out);
   if (state_->foreign) why += "; blind to calls of 32-bit programs";
   if (state_->io_uring) why += "; blind to what was done through io_uring";
-  return {{"syscalls", true, why, state_->calls, 0, true},
+  const std::uint64_t lost = state_->io_uring || state_->foreign ? 1 : 0;  // how many, nobody knows
+  return {{"syscalls", true, why, state_->calls, lost, true},
           {"signals", true, "programs' only; through ptrace, which is not told who sends SIGKILL", state_->signals, 0,
            true}};
 }

@@ -40,6 +40,7 @@ void CallTracer::State::find_connection(Tracee& tracee, int fd) {
   tracee.ends = *found;
   auto& known = own.connections[fd];
   if (!found->peer.known() && known.local == found->local) tracee.ends = known;
+  tracee.ends.tcp = true;
   known = tracee.ends;
 }
 

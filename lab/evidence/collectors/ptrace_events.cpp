@@ -78,10 +78,11 @@ void CallTracer::State::delivered(pid_t tid, int signal, Sink& sink) {
   SignalSent sent;
   sent.signal = signal;
   sent.target = process;
-  // A positive code is the kernel's; SIGPIPE and SIGXFSZ are raised by a call of the task's own, as if it had sent
-  // them.
+  // A process sends with kill, sigqueue or tgkill; all else is the kernel's, timers' too (man sigaction). SIGPIPE and
+  // SIGXFSZ are raised by a call of the task's own, as if it had sent them.
   const bool own_call = (signal == SIGPIPE || signal == SIGXFSZ) && info->si_code == SI_USER && info->si_pid == process;
-  sent.by_kernel = info->si_code > 0 || own_call;
+  const bool sent_by_a_process = info->si_code == SI_USER || info->si_code == SI_QUEUE || info->si_code == SI_TKILL;
+  sent.by_kernel = !sent_by_a_process || own_call;
   if (!sent.by_kernel) {
     sent.sender = info->si_pid;
     sent.sender_name = sent.sender ? name_of_task(sent.sender) : "";

@@ -142,7 +142,7 @@ std::optional<Ends> connection_of(int process, int fd) {
   socklen_t length = sizeof protocol;
   if (::getsockopt(copy.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0) return {};
   if (protocol != IPPROTO_TCP && protocol != mptcp) return {};
-  return Ends{name_by(::getsockname, copy.get()), name_by(::getpeername, copy.get())};
+  return Ends{name_by(::getsockname, copy.get()), name_by(::getpeername, copy.get()), true};
 }
 
 pid_t process_of(pid_t tid) { return std::atoi(status_field(tid, "Tgid").c_str()); }

@@ -75,6 +75,9 @@ Event call_event(const raw_call& raw, const Ends& ends) {
     call.fd = descriptor_of(*known, raw, error);
     call.target = target_of(*known, raw, error);
     call.linger_reset = !error && asks_for_reset(raw);
+    // A socket that found no way to its peer has none: what was asked for says where it meant to go.
+    if (raw.nr == SYS_connect && error && ends.tcp && !call.peer.port)
+      call.peer = socket_address(raw.data, raw.data_length);
   }
   return {.t_ns = static_cast<std::int64_t>(raw.header.t_ns), .what = call};
 }

@@ -29,6 +29,7 @@ std::string call_text(const KnownCall& known, const raw_call& raw);
 // Both ends of a connection; either may be unknown.
 struct Ends {
   Address local, peer;
+  bool tcp = false;  // MPTCP too; false: not known to be
   auto operator<=>(const Ends&) const = default;
 };
 

@@ -237,15 +237,21 @@ std::string path_of(const raw_call& raw) {
   return {chars, ::strnlen(chars, raw.data_length)};
 }
 
+Address socket_address(const unsigned char* bytes, std::size_t length) {
+  std::uint16_t family = 0;
+  if (length >= sizeof family) std::memcpy(&family, bytes, sizeof family);
+  const auto port = [&] { return static_cast<std::uint16_t>(bytes[2] << 8 | bytes[3]); };
+  if (family == AF_INET && length >= 8) return make_address(4, bytes + 4, port());
+  if (family == AF_INET6 && length >= 24) return make_address(6, bytes + 8, port());
+  return {};
+}
+
 std::string socket_address_text(const unsigned char* bytes, std::size_t length) {
   std::uint16_t family = 0;
   if (length < sizeof family) return "?";
   std::memcpy(&family, bytes, sizeof family);
-  if (family == AF_INET && length >= 8)
-    return to_string(make_address(4, bytes + 4, static_cast<std::uint16_t>(bytes[2] << 8 | bytes[3])));
-  if (family == AF_INET6 && length >= 24)
-    return to_string(make_address(6, bytes + 8, static_cast<std::uint16_t>(bytes[2] << 8 | bytes[3])));
-  return name_text(family, families);
+  const auto address = socket_address(bytes, length);
+  return address.known() ? to_string(address) : name_text(family, families);
 }
 
 bool has_printer(char letter) { return printers().contains(letter); }

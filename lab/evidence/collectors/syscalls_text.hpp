@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "evidence/address.hpp"
 #include "evidence/collectors/kernel_raw.h"
 
 namespace lab::evidence {
@@ -15,6 +16,8 @@ std::string argument_text(char letter, unsigned index, const raw_call& raw);
 // read.
 std::string path_of(const raw_call& raw);
 
+// The internet address in a sockaddr; unknown for another family, or where too little of it was read.
+Address socket_address(const unsigned char* bytes, std::size_t length);
 std::string socket_address_text(const unsigned char* bytes, std::size_t length);
 
 }  // namespace lab::evidence

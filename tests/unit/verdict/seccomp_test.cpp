@@ -9,6 +9,19 @@ namespace {
 
 using Acts = Story::Acts;
 
+// The client's thread is woken late: the answer is milliseconds older than the call's return.
+TEST(SeccompErrno, AConnectThatAFilterAnsweredIsNoPathsFault) {
+  Story s(Acts::calls);
+  s.filter(kClientPid, "connect", "errno", EACCES, 3);
+  s.act('C', "connect", {.error = EACCES, .ms = 7, .fd = 3, .answered = true}).exits(kClientPid, 1).end();
+  EXPECT_VERDICT(s, "seccomp/errno", "confirmed");
+  for (const auto* source : {"filters", "syscalls", "wire"}) {
+    auto fewer = s;
+    fewer.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(fewer, "seccomp/errno");
+  }
+}
+
 TEST(SeccompErrno, ReadFailsAndItEnds) {
   Story s;
   s.handshake()

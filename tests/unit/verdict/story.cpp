@@ -204,7 +204,7 @@ Story& Story::act(char who, const std::string& step, Act a) {
                 .result = error || a.pending ? 0 : std::max<std::int64_t>(a.bytes, 0),
                 .error = error,
                 .returned = !a.pending,
-                .start_ns = start,
+                .start_ns = a.answered ? t : start,
                 .fd = a.fd,
                 .local = local,
                 .peer = peer,

@@ -49,7 +49,8 @@ class Story {
     std::int64_t ago = 0;  // ms; it began that long before, while others acted
     int tid = 0, fd = -1;
     bool pending = false, linger_reset = false, bare = false;  // bare: no addresses
-    std::string outcome;                                       // steps: overrides the one derived
+    bool answered = false;  // a system call that a filter answered: only its return is told
+    std::string outcome;    // steps: overrides the one derived
   };
   Story& act(char who, const std::string& step, Act act);
   Story& act(char who, const std::string& step) { return act(who, step, Act()); }

@@ -120,6 +120,10 @@ int retransmit(struct bpf_raw_tracepoint_args* ctx) {
 }
 
 #define SIGCHLD 17
+#define SI_USER 0
+#define SI_QUEUE -1
+#define SI_TKILL -6
+#define SI_KERNEL 0x80
 #define IGNORED 1 /* TRACE_SIGNAL_IGNORED, include/trace/events/signal.h */
 
 /* signal, info, task, group, result. info is 0 or 1 for a signal of the kernel's own (SEND_SIG_NOINFO, _PRIV). */
@@ -130,6 +134,7 @@ int signal(struct bpf_raw_tracepoint_args* ctx) {
   struct pid_namespace* ns;
   struct raw_signal* event;
   struct place place;
+  int code;
   if (ctx->args[0] == SIGCHLD || ctx->args[4] == IGNORED) return 0;
   if (!find_place(target, &place, 0)) return 0;
   event = bpf_ringbuf_reserve(&ring, sizeof *event, 0);
@@ -142,8 +147,10 @@ int signal(struct bpf_raw_tracepoint_args* ctx) {
   event->header.kind = RAW_SIGNAL;
   event->signal = ctx->args[0];
   event->target = process_number(target, &place);
-  /* si_code above zero is the kernel's: SI_KERNEL, SEGV_MAPERR, ... (man sigaction) */
-  event->by_kernel = (__u64)info <= 1 || BPF_CORE_READ(info, si_code) > 0;
+  /* A process sends with kill, sigqueue or tgkill; all else is the kernel's: SI_KERNEL, SI_TIMER, SEGV_MAPERR, ... (man
+   * sigaction) */
+  code = (__u64)info <= 1 ? SI_KERNEL : BPF_CORE_READ(info, si_code);
+  event->by_kernel = code != SI_USER && code != SI_QUEUE && code != SI_TKILL;
   event->sender = current_number(place.inode); /* whoever is in a namespace below can't reach the target */
   ns = place.ns;
   init = BPF_CORE_READ(ns, child_reaper);
