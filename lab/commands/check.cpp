@@ -35,7 +35,13 @@ std::vector<Mistake> mistakes_of(const std::filesystem::path& file, const scenar
     return run::examine(alone);
   }
   auto read = scenario::read_scenario(file, rules);
-  return read.ok() ? run::examine(read.value) : std::move(read.mistakes);
+  if (!read.ok()) return std::move(read.mistakes);
+  auto mistakes = run::examine(read.value);
+  if (!mistakes.empty()) return mistakes;
+  // libnftables' words begin with the place.
+  if (auto refusal = run::refusal_of_ruleset(read.value); !refusal.empty())
+    mistakes.push_back({{}, std::move(refusal), ""});
+  return mistakes;
 }
 
 }  // namespace

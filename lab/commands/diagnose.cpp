@@ -57,6 +57,10 @@ std::string ruleset_text(const DiagnoseArguments& arguments) {
     fmt::print(stderr, "{}: {} accepted what comes by lo, and now matches nothing: all traffic here is on lo\n",
                arguments.ruleset, adapted.hidden == 1 ? "1 rule" : fmt::format("{} rules", adapted.hidden));
   }
+  if (adapted.untranslated > 0) {
+    fmt::print(stderr, "{}: {} translated what leaves by another link, and now matches nothing\n", arguments.ruleset,
+               adapted.untranslated == 1 ? "1 rule" : fmt::format("{} rules", adapted.untranslated));
+  }
   return std::move(adapted.text);
 }
 

@@ -1,6 +1,7 @@
 #include "commands/foreign.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace lab::commands {
 namespace {
@@ -13,11 +14,17 @@ struct Use {
   std::size_t begin = 0, end = 0;  // the name, without quotes
   bool fatal = false;
   std::uint32_t line = 0;
+  bool taken = false;  // of a map that leads another foreign name somewhere: a key can be there once only
 };
 
 bool is_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
          c == '.' || c == '*' || c == '@' || c == '$';
+}
+
+// "lo" and what a wildcard makes of it.
+bool here(std::string_view name) {
+  return name == kLink || name == "*" || (name.ends_with("*") && kLink.starts_with(name.substr(0, name.size() - 1)));
 }
 
 // Just enough of nft's lexer: words, strings, comments.
@@ -82,10 +89,12 @@ class Scanner {
       else if (word == "ifname" || word == "iifname" || word == "oifname")
         named_.back() = true;
     }
+    leads_ = at_ < text_.size() && text_[at_] == ':';
   }
   // Of an element only the first word of each field counts: what follows are its data, timeout, counter and comment.
   void elements() {
     std::size_t field = 0;
+    bool taken = false;
     for (bool first = true; skip();) {
       const auto word = next();
       if (word == "}") return;
@@ -95,17 +104,24 @@ class Scanner {
         field = word == "," ? 0 : field + 1;
         first = true;
       } else if (word != "=" && word != "{") {
-        if (first && field < named_.size() && named_[field])
-          uses_.push_back({keyword_, begin_, begin_ + word.size(), false, line_});
+        if (first && field < named_.size() && named_[field]) {
+          uses_.push_back(
+              {keyword_, begin_, begin_ + word.size(), false, line_, leads_ && named_.size() == 1 && taken});
+          taken = taken || !here(word);
+        }
         first = false;
       }
     }
   }
   void names(bool fatal) {
-    bool set = false;
+    bool set = false, map = false, first = true;
     while (skip()) {
       const auto word = next();
-      if (word == "!" || word == "=" || word == "==" || word == "," || word == "vmap") continue;
+      if (word == "!" || word == "=" || word == "==" || word == ",") continue;
+      if (word == "vmap" || word == "map") {
+        map = true;
+        continue;
+      }
       if (word == "{") {
         set = true;
         continue;
@@ -117,7 +133,8 @@ class Scanner {
       }
       // "@set" and "$variable" hold names that are not here; "." begins a concatenation.
       if (word.find_first_of("@$") == word.npos && word != ".") {
-        uses_.push_back({keyword_, begin_, begin_ + word.size(), fatal, line_});
+        uses_.push_back({keyword_, begin_, begin_ + word.size(), fatal, line_, map && !first});
+        first = first && here(word);
       }
       if (!set) return;
     }
@@ -127,12 +144,12 @@ class Scanner {
   std::size_t at_ = 0, begin_ = 0, keyword_ = 0;
   std::uint32_t line_ = 1;
   std::vector<bool> named_;  // of the last key seen
+  bool leads_ = false;       // it is a map's
   std::vector<Use> uses_;
 };
 
-// "lo" and what a wildcard makes of it.
-bool here(std::string_view name) {
-  return name == kLink || name == "*" || (name.ends_with("*") && kLink.starts_with(name.substr(0, name.size() - 1)));
+bool says(std::string_view line, std::initializer_list<std::string_view> words) {
+  return std::any_of(words.begin(), words.end(), [&](auto word) { return line.find(word) != line.npos; });
 }
 
 std::string_view line_at(std::string_view text, std::size_t at) {
@@ -159,14 +176,19 @@ Adapted match_to_sandbox(std::string_view ruleset) {
   if (std::all_of(uses.begin(), uses.end(), [&](const Use& use) { return here(name(use)); })) return adapted;
   // From the end, so that places before stay what they are.
   for (auto use = uses.rbegin(); use != uses.rend(); ++use) {
-    const bool accepts = line_at(ruleset, use->begin).find("accept") != std::string_view::npos;
-    if (here(name(*use)) && !accepts) continue;
-    const bool hides = here(name(*use));
-    adapted.text.replace(use->begin, use->end - use->begin, hides ? kNowhere : kLink);
+    const auto line = line_at(ruleset, use->begin);
+    const bool local = here(name(*use));
+    const bool hides = local && says(line, {"accept"});
+    // What leaves the machine by another link is translated there; loopback's own addresses must not be.
+    const bool translates = !local && says(line, {"masquerade", "snat"});
+    if (local && !hides) continue;
+    adapted.text.replace(use->begin, use->end - use->begin, hides || translates || use->taken ? kNowhere : kLink);
     adapted.hidden += hides ? 1 : 0;
+    adapted.untranslated += translates ? 1 : 0;
     // A name that no interface has can't be resolved to an index, only compared.
     const auto keyword = ruleset.substr(use->keyword, 4);
-    if (hides && (keyword == "iif " || keyword == "oif ")) adapted.text.insert(use->keyword + 3, "name");
+    if ((hides || translates) && (keyword == "iif " || keyword == "oif "))
+      adapted.text.insert(use->keyword + 3, "name");
   }
   return adapted;
 }

@@ -17,10 +17,10 @@ std::vector<ForeignName> foreign_names(std::string_view ruleset);
 
 // The ruleset with each foreign name turned into the sandbox's link, lo. Rules that accept what comes by lo would then
 // hide all else, though the traffic that the others meant is now on lo too: they are matched to nothing, `hidden` of
-// them.
+// them. So are those that translate what leaves by another link, `untranslated` of them.
 struct Adapted {
   std::string text;
-  std::size_t hidden = 0;
+  std::size_t hidden = 0, untranslated = 0;
 };
 Adapted match_to_sandbox(std::string_view ruleset);
 

@@ -39,7 +39,8 @@ class Cast {
  public:
   Cast(const DiagnoseArguments& arguments, const std::set<std::string>& without) {
     if (!arguments.client.empty() && !arguments.command.empty()) {
-      throw UsageError("--client and a command behind -- are both the client");
+      throw UsageError("--client and a command behind -- are both the client",
+                       "words that are no option count as the command: quote what belongs to --client or --server");
     }
     add("server", shell_words(arguments.server));
     add("client", arguments.command.empty() ? shell_words(arguments.client) : arguments.command);
@@ -72,6 +73,10 @@ class Cast {
       if (!name.starts_with(program.role + ".")) continue;
       name.erase(0, program.role.size() + 1);
       return program;
+    }
+    if (const auto dot = name.find('.'); dot != name.npos && !name.starts_with("cgroup.")) {
+      throw UsageError(fmt::format("{}: there is no program '{}' here", name, name.substr(0, dot)),
+                       "server.NAME or client.NAME says whom it is for");
     }
     return programs_.front();
   }
@@ -168,7 +173,8 @@ std::string expectations_of(const report::Report& report) {
     const auto value = actor.exit && !actor.stopped ? end : toml_string(end);
     text += fmt::format("[expect.{}]\nexit = {}\n", report::actor_name(actor), value);
   }
-  if (report.judgement.connections.size() == 1) {
+  // Who closes a connection first that both ends are done with is a race.
+  if (report.judgement.connections.size() == 1 && report.judgement.run.cause != "none") {
     text += fmt::format("[expect.wire]\ncloses = {}\n", toml_string(report.judgement.connections.front().closes));
   }
   return text;

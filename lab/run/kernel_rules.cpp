@@ -28,7 +28,7 @@ std::string read_all(const sys::Descriptor& from) {
   return text;
 }
 
-// In init. Exit status: 0 and the rules, or 1 and why there are none.
+// In init. Exit status: 0 and the rules, or why there are none: 2 when the ruleset is to blame, else 1.
 int print(const Setup& setup) {
   try {
     const auto namespaces = sandbox::furnish(setup.plan);
@@ -37,15 +37,21 @@ int print(const Setup& setup) {
     sandbox::inside(netns_of_rules(namespaces), [&] { text = firewall::list_ruleset(); });
     write_all(setup.records, text);
     return 0;
+  } catch (const Invalid& refused) {
+    write_all(setup.records, refused.what());
+    return 2;
   } catch (const std::exception& error) {
     write_all(setup.records, error.what());
     return 1;
   }
 }
 
-}  // namespace
+struct Asked {
+  int status = 0;    // of print
+  std::string text;  // what it wrote
+};
 
-std::string kernel_rules(const scenario::Scenario& scenario) {
+Asked ask(const scenario::Scenario& scenario) {
   const Options options;
   Setup setup = setup_for(scenario, options);
   auto pipe = sys::make_pipe();
@@ -54,9 +60,27 @@ std::string kernel_rules(const scenario::Scenario& scenario) {
   setup.plan.programs = false;
   auto box = sandbox::Sandbox::make(setup.plan, [&] { return print(setup); });
   setup.records.reset();
-  const auto text = read_all(pipe.read);
-  if (box.wait() != 0) throw sys::LabError(text);
-  return text;
+  auto text = read_all(pipe.read);
+  const int status = box.wait();
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 1, std::move(text)};
+}
+
+}  // namespace
+
+std::string kernel_rules(const scenario::Scenario& scenario) {
+  auto asked = ask(scenario);
+  if (asked.status != 0) throw sys::LabError(asked.text);
+  return std::move(asked.text);
+}
+
+std::string refusal_of_ruleset(const scenario::Scenario& scenario) {
+  if (scenario.firewall.ruleset.empty()) return {};
+  try {
+    auto asked = ask(scenario);
+    return asked.status == 2 ? std::move(asked.text) : "";
+  } catch (const sys::Unavailable&) {  // no sandbox to ask in
+    return {};
+  }
 }
 
 }  // namespace lab::run

@@ -151,6 +151,11 @@ fs::path Catalogue::find(const std::string& name) const {
     if (fs::exists(path, ignored)) return shown(path);
     folders.push_back(root / "scenarios");
   }
+  std::error_code ignored;
+  if (fs::exists(name + ".toml", ignored)) {
+    throw std::runtime_error("there is no scenario '" + name + "': ./" + name +
+                             ".toml is a file: name it with its path");
+  }
   const auto names = file_names(folders, ".toml", true);
   auto hint = did_you_mean(name, views(names));
   if (hint.empty()) hint = names.empty() ? "no folder of scenarios was found" : "`lab list` shows them";

@@ -48,7 +48,7 @@ std::string to_string(const Mistake& mistake) {
   if (mistake.place.line > 0) {
     text += ":" + std::to_string(mistake.place.line) + ":" + std::to_string(mistake.place.column);
   }
-  text += ": " + mistake.message;
+  text += (text.empty() ? "" : ": ") + mistake.message;
   if (!mistake.hint.empty()) text += "\n  hint: " + mistake.hint;
   return text;
 }

@@ -62,6 +62,13 @@ class Files(Case):
         self.write("sysctl.toml", CLEAN + '[network]\nsysctl = { "net.core.rmem_max" = 5 }\n')
         self.assertIn("net.core.rmem_max", self.says(2, "check", "./sysctl.toml").stderr)
 
+    def test_check_asks_the_kernel_about_a_whole_ruleset(self):
+        self.write("bad.nft", "table inet x {\n  chain y {\n    tcp dprot 80 drop\n  }\n}\n")
+        self.write("ruleset.toml", CLEAN + '[firewall]\nruleset = "bad.nft"\n')
+        self.assertRegex(self.says(2, "check", "./ruleset.toml").stderr, r"bad\.nft:3:\d+")
+        self.write("inline.toml", CLEAN + '[firewall]\nnft = "table inet x { chain y { nonsense } }"\n')
+        self.assertRegex(self.says(2, "check", "./inline.toml").stderr, r"inline\.toml:\d+:\d+")
+
     def test_a_value_that_the_kernel_refuses_has_its_place(self):
         self.write("value.toml", CLEAN + '[network]\nsysctl = { "net.ipv4.tcp_fin_timeout" = "soon" }\n')
         for command in ("check", "run"):

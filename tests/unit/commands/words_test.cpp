@@ -91,6 +91,20 @@ TEST(Foreign, AreMatchedToTheLinkAndWhatAcceptsTheLinkIsHidden) {
   EXPECT_EQ(adapted.hidden, 2U);
 }
 
+TEST(Foreign, WhatTranslatesOnAnotherLinkDoesNotTranslateOnLoopback) {
+  const auto adapted = match_to_sandbox("oifname \"eth0\" masquerade\noif eth1 snat to 192.0.2.1\niifname eth0 drop\n");
+  EXPECT_EQ(adapted.text, "oifname \"lab-none\" masquerade\noifname lab-none snat to 192.0.2.1\niifname lo drop\n");
+  EXPECT_EQ(adapted.untranslated, 2U);
+  EXPECT_EQ(adapted.hidden, 0U);
+}
+
+TEST(Foreign, OfAMapsKeysOneIsTheLink) {
+  EXPECT_EQ(match_to_sandbox("iifname vmap { \"eth0\" : jump lan, \"eth1\" : accept }").text,
+            "iifname vmap { \"lo\" : jump lan, \"lab-none\" : accept }");
+  EXPECT_EQ(match_to_sandbox("map m { type ifname : verdict; elements = { \"a\" : jump x, \"b\" : drop } }").text,
+            "map m { type ifname : verdict; elements = { \"lo\" : jump x, \"lab-none\" : drop } }");
+}
+
 TEST(Foreign, AnUnclosedQuoteOrBraceEndsTheSearch) {
   for (const char* text : {"iif \"eth0", "iifname { eth0", "iifname", "iif {", "iifname vmap { \"a\" :", "type",
                            "type ifname elements = { a . ", "elements = {"}) {
