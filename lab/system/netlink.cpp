@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <set>
 #include <system_error>
 
@@ -220,7 +221,7 @@ Refused parse_error(const nlmsghdr& message) {
   }
   int status = 0;
   std::memcpy(&status, mnl_nlmsg_get_payload(&message), sizeof status);
-  refused.error = status < 0 ? -status : 0;
+  refused.error = status < 0 ? -std::max(status, -std::numeric_limits<int>::max()) : 0;
   if (!(message.nlmsg_flags & NLM_F_ACK_TLVS)) return refused;
 
   std::size_t skip = sizeof(int);

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -55,6 +56,15 @@ Event signal(const raw_signal& raw) {
 
 std::uint16_t big16(const unsigned char* b) { return static_cast<std::uint16_t>(b[0] << 8 | b[1]); }
 std::uint32_t big32(const unsigned char* b) { return std::uint32_t{big16(b)} << 16 | big16(b + 2); }
+
+// No more bytes are told than a record holds.
+std::optional<raw_call> call_of(std::string_view record) {
+  auto raw = as<raw_call>(record);
+  if (!raw) return {};
+  raw->data_length = std::min<__u8>(raw->data_length, RAW_DATA);
+  raw->second_length = std::min<__u8>(raw->second_length, RAW_SECOND);
+  return raw;
+}
 
 }  // namespace
 
@@ -130,11 +140,11 @@ std::vector<Event> Decoder::decode(std::string_view record) {
   if (header->kind == RAW_SIGNAL) {
     if (const auto raw = as<raw_signal>(record)) events.push_back(signal(*raw));
   } else if (header->kind == RAW_CALL) {
-    if (const auto raw = as<raw_call>(record))
+    if (const auto raw = call_of(record))
       for (const auto& call : restarts_[header->sandbox].pass({*raw, ends_of(raw->sock)}))
         events.push_back(call_event(call.raw, call.ends));
   } else if (header->kind == RAW_FILTER) {
-    if (const auto raw = as<raw_call>(record)) events.push_back(filter_event(*raw, ends_of(raw->sock)));
+    if (const auto raw = call_of(record)) events.push_back(filter_event(*raw, ends_of(raw->sock)));
   } else if (const auto raw = as<raw_packet>(record)) {
     if (auto event = packet(*raw)) events.push_back(std::move(*event));
   }
