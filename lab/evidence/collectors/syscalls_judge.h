@@ -14,7 +14,8 @@ enum { LEAVE_OUT, REPORT, THIN_OUT };
 #define ERROR_RESTART_LAST 516  /* ERESTART_RESTARTBLOCK */
 
 static inline __s32 call_error(__s64 result) {
-  const __s32 error = -result;
+  const __u64 value = result;
+  const __s32 error = 0 - value; /* the least result has no opposite */
   return result < 0 && result >= -4095 ? error : 0;
 }
 
