@@ -7,6 +7,7 @@
 #include "firewall/compile.hpp"
 #include "firewall/compiler.hpp"
 #include "firewall/dump.hpp"
+#include "firewall/library.hpp"
 #include "firewall/loader.hpp"
 #include "firewall/messages.hpp"
 #include "firewall/netfilter.hpp"
@@ -30,6 +31,17 @@ bool is_own(const Of& of) {
     text += fmt::format("{}{}{}{}", text.empty() ? "" : "\n", prefix(refusal.place), refusal.message,
                         refusal.hint.empty() ? "" : "\n  hint: " + refusal.hint);
   throw sys::LabError(text);
+}
+
+// A whole ruleset's rules go by their comments; all of that name in one batch.
+void remove_elsewhere(const std::vector<KernelRule>& all, const std::string& name) {
+  std::string commands;
+  for (const auto& rule : all)
+    if (rule.comment == name)
+      commands += fmt::format("delete rule {} {} {} handle {}\n", rule.family, rule.table, rule.chain, rule.handle);
+  if (commands.empty()) throw sys::LabError(fmt::format("no rule '{}' is in force", name));
+  Nftables nft;
+  if (!nft.run(commands)) throw sys::LabError(fmt::format("delete rule '{}': {}", name, nft.errors()));
 }
 
 // What this process knows of a line that the kernel doesn't: its text and where it was written.
@@ -101,7 +113,7 @@ void Ruleset::remove(const std::string& name) {
     for (const auto& set : rule.looks_in)
       if (set.starts_with("age-") || set.starts_with("excess-")) sets.insert(set);
   }
-  if (!found) throw sys::LabError(fmt::format("no rule '{}' is in force", name));
+  if (!found) return remove_elsewhere(all, name);
   for (const auto& rule : all)
     if (is_own(rule) &&
         std::any_of(rule.fills.begin(), rule.fills.end(), [&](const auto& set) { return sets.count(set) != 0; }))

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "run/run.hpp"
 
@@ -20,15 +21,28 @@ bool take_out_faults(scenario::Actor& actor) {
   return changed;
 }
 
+// Rules of a whole ruleset are faults where an expectation names them. Else, beside other faults, the ruleset is the
+// ground they happen on: a translation that is to vanish has to be there.
+bool names_its_rules(const scenario::Scenario& scenario) {
+  std::set<std::string> typed;
+  for (const auto& rule : scenario.firewall.rules) typed.insert(rule.name);
+  for (const auto& [file, set] : scenario.firewall.library)
+    for (const auto& rule : set.rules) typed.insert(rule.name);
+  return std::any_of(scenario.expect.rules.begin(), scenario.expect.rules.end(),
+                     [&](const auto& wanted) { return !typed.contains(wanted.key); });
+}
+
 }  // namespace
 
 std::optional<scenario::Scenario> control_of(const scenario::Scenario& scenario) {
   auto control = scenario;
   auto& firewall = control.firewall;
-  bool changed = !firewall.ruleset.empty();
-  firewall.ruleset.clear();
-  changed |= std::erase_if(firewall.rules, [](const scenario::Rule& rule) { return rule.is_fault(); }) > 0;
+  bool changed = std::erase_if(firewall.rules, [](const scenario::Rule& rule) { return rule.is_fault(); }) > 0;
   for (auto& actor : control.actors) changed |= take_out_faults(actor);
+  if (!firewall.ruleset.empty() && (!changed || names_its_rules(scenario))) {
+    firewall.ruleset.clear();
+    changed = true;
+  }
   if (!changed) return std::nullopt;
   control.expect = {};
   return control;

@@ -15,7 +15,8 @@ using scenario::Verb;
 void Acts::add_rules(const std::string& name) {
   const auto set = scenario_.firewall.library.find(name);
   if (set == scenario_.firewall.library.end()) throw sys::LabError("no rule file '" + name + "' was read");
-  rules_.add(set->second.rules);
+  const auto& found = set->second;
+  found.whole.empty() ? rules_.add(found.rules) : rules_.load(found.whole, found.path, 1);
 }
 
 void Acts::delete_rules(const std::string& name) {

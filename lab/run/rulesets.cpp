@@ -1,6 +1,9 @@
 #include "run/rulesets.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
+
 #include "run/recipe.hpp"
 #include "system/error.hpp"
 
@@ -9,15 +12,17 @@ namespace lab::run {
 Rulesets::Rulesets(const scenario::Scenario& scenario, const std::vector<sandbox::Netns>& namespaces)
     : flow_(flow_of(scenario)), netns_(netns_of_rules(namespaces)) {
   const auto& firewall = scenario.firewall;
-  if (!firewall.ruleset.empty()) {
-    firewall::Loaded loaded;
-    sandbox::inside(netns_, [&] {
-      loaded = firewall::load(firewall.ruleset, flow_, firewall.ruleset_file, firewall.ruleset_line);
-    });
-    if (!loaded.ok) throw Invalid(loaded.messages);
+  if (!firewall.ruleset.empty()) load(firewall.ruleset, firewall.ruleset_file, firewall.ruleset_line);
+  const auto comes_later = [](const auto& set) { return !set.second.whole.empty(); };
+  if (!firewall.ruleset.empty() || std::any_of(firewall.library.begin(), firewall.library.end(), comes_later))
     sandbox::inside(netns_, [&] { tracing_ = std::make_unique<firewall::Tracing>(flow_); });
-  }
   if (!firewall.rules.empty()) add(firewall.rules);
+}
+
+void Rulesets::load(const std::string& ruleset, const std::string& file, std::uint32_t line) {
+  firewall::Loaded loaded;
+  sandbox::inside(netns_, [&] { loaded = firewall::load(ruleset, flow_, file, line); });
+  if (!loaded.ok) throw Invalid(loaded.messages);
 }
 
 firewall::Ruleset& Rulesets::typed() {

@@ -19,6 +19,7 @@ class Rulesets {
   // The operator's, in the middle of a run. The rule's owner is the same netlink socket, also from a forked child.
   void add(const std::vector<scenario::Rule>& rules);
   void remove(const std::string& name);
+  void load(const std::string& ruleset, const std::string& file, std::uint32_t line);
   std::vector<firewall::Held> held() const;
   // What the rule trace of a whole ruleset left out to stay cheap; "" where nothing was, or nothing is traced.
   std::string left_out() const;

@@ -21,6 +21,19 @@ std::optional<Found> in_rule_folders(Reading& reading, const std::string& name, 
   return {};
 }
 
+// Rulesets may stand beside the scenario file, too.
+std::optional<Found> in_every_folder(Reading& reading, const std::string& name, const Place& place) {
+  if (auto file = file_beneath(reading, reading.folder, name, place)) return file;
+  return in_rule_folders(reading, name, place);
+}
+
+std::string nearest_ruleset(const Reading& reading, const std::string& name) {
+  auto folders = rule_folders(reading);
+  folders.insert(folders.begin(), reading.folder.empty() ? "." : reading.folder);
+  const auto names = file_names(folders, ".nft", false);
+  return did_you_mean(name, views(names));
+}
+
 // Mistakes of a rule file are its own: the path of the scenario's keys does not belong before them.
 RuleSet read_found(Reading& reading, Found file) {
   std::string path;
@@ -81,13 +94,17 @@ std::optional<Found> ruleset_file(Reading& reading, const Node& node) {
                   "put the ruleset beside the file or into rules/, or name it with --set firewall.ruleset=PATH");
     return {};
   }
-  if (auto file = file_beneath(reading, reading.folder, name.string(), node.place())) return file;
-  if (auto file = in_rule_folders(reading, name.string(), node.place())) return file;
-  if (reading.mistakes.size() > before) return {};
-  auto folders = rule_folders(reading);
-  folders.insert(folders.begin(), reading.folder.empty() ? "." : reading.folder);
-  const auto names = file_names(folders, ".nft", false);
-  reading.about(node, "there is no ruleset " + found(node), did_you_mean(node.text, views(names)));
+  if (auto file = in_every_folder(reading, node.text, node.place())) return file;
+  if (reading.mistakes.size() == before)
+    reading.about(node, "there is no ruleset " + found(node), nearest_ruleset(reading, node.text));
+  return {};
+}
+
+std::optional<Found> ruleset_file(Reading& reading, const std::string& name, const Place& place) {
+  const auto before = reading.mistakes.size();
+  if (auto file = in_every_folder(reading, name, place)) return file;
+  if (reading.mistakes.size() == before)
+    reading.mistake(place, "there is no ruleset '" + name + "'", nearest_ruleset(reading, name));
   return {};
 }
 

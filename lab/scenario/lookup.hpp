@@ -18,5 +18,7 @@ std::vector<std::string> rule_file_names(const Reading& reading);
 
 // A whole ruleset: beside the scenario file first. `node` names it.
 std::optional<Found> ruleset_file(Reading& reading, const Node& node);
+// The same by a plain name, which an operator's step gives.
+std::optional<Found> ruleset_file(Reading& reading, const std::string& name, const Place& place);
 
 }  // namespace lab::scenario

@@ -12,6 +12,12 @@ namespace {
 
 void add_to_library(Reading& reading, Scenario& scenario, const Step& step) {
   const auto& name = step.words[0];
+  if (name.ends_with(".nft")) {
+    if (auto file = ruleset_file(reading, name, word_place(step, name)))
+      scenario.firewall.library[name] = {
+          .name = name, .summary = "", .path = std::move(file->path), .whole = std::move(file->text), .rules = {}};
+    return;
+  }
   if (const auto* set = rule_file(reading, name, word_place(step, name))) scenario.firewall.library[name] = *set;
 }
 

@@ -219,7 +219,8 @@ struct Rule {
 struct RuleSet {  // a rule file, or the inline rules
   std::string name;
   std::string summary;
-  std::string path;  // "" for inline ones
+  std::string path;   // "" for inline ones
+  std::string whole;  // an operator's whole ruleset in nft syntax, instead of rules
   std::vector<Rule> rules;
 };
 
