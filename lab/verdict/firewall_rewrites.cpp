@@ -53,8 +53,11 @@ std::optional<Finding> find_nat_lost(const Case& one) {
         record("conntrack", "the flow's entry was destroyed while the connection lived", conn.flow_gone));
   if (conn.untranslated)
     result.effect.push_back(record("wire",
-                                   fmt::format("a segment to {} that translation should have changed to {}",
-                                               to_string(conn.asked), to_string(conn.server)),
+                                   conn.asked.known()
+                                       ? fmt::format("a segment to {} that translation should have changed to {}",
+                                                     to_string(conn.asked), to_string(conn.server))
+                                       : fmt::format("a segment from {} that translation should have changed to {}",
+                                                     to_string(conn.client), to_string(conn.shown)),
                                    conn.untranslated));
   if (conn.strays)
     result.effect.push_back(record("wire",

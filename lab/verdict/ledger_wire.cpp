@@ -156,8 +156,14 @@ void Ledger::take(const evidence::Segment& segment, Mark mark) {
   note_translation(conn, found.from, segment, mark);
 }
 
-// A translated flow whose later segments carry the address that the client asked for is translated no more.
+// A translated flow whose later segments carry the address that the client asked for, or its own at the server's end,
+// is translated no more.
 void Ledger::note_translation(Conn& conn, Who from, const evidence::Segment& segment, Mark mark) {
+  if (from == Who::client && !segment.netns.empty() && sighting_of(segment, from).arriving) {
+    if (!conn.shown.known()) conn.shown = segment.source;
+    if (conn.translated && conn.handshake && !conn.untranslated && segment.source != conn.shown)
+      conn.untranslated = mark;
+  }
   if (!conn.translated || conn.untranslated || from != Who::client || !conn.handshake) return;
   if (conn.asked.known() && segment.netns.empty() && segment.target == conn.asked) conn.untranslated = mark;
 }

@@ -79,6 +79,7 @@ struct Conn {
   Address asked;      // what the client aimed at, where that is not `server`
   Mark flow_gone;     // conntrack forgot it
   Mark untranslated;  // a later segment under the address that translation should have changed
+  Address shown;      // routed: the client as the server's end of the wire shows it
   // Segments that carry on this flow under other ports or addresses.
   std::uint32_t strays = 0;
   Mark stray;

@@ -125,7 +125,7 @@ TEST(Routed, WithoutItsTranslationASegmentMeetsTheListener) {
   s.built('S', "TCP_FLAGS", "LISTEN");
   pass(false, client, "R", 501, 0, 0);
   s.recv_fails('C', ECONNRESET).counter("TcpOutRsts", 1).end();
-  EXPECT_VERDICT(s, "kernel/socket-expired", "likely");
+  EXPECT_VERDICT(s, "firewall/nat-lost", "likely");
 }
 
 }  // namespace

@@ -1,0 +1,64 @@
+// A gateway that translates the client's address, and forgets that it did.
+#include <cerrno>
+
+#include "unit/verdict/story.hpp"
+
+namespace lab::verdict {
+namespace {
+
+// Routed, behind a gateway that masquerades: the server knows the client as `shown`. `forgets`: the gateway does.
+Story masqueraded(bool forgets) {
+  Story s;
+  const char *client = "192.0.2.2:45000", *shown = "198.51.100.1:45000", *server = "198.51.100.2:8080";
+  const char* later = forgets ? client : shown;
+  const auto seg = [&](const char* netns, bool outgoing, const char* from, const char* to, const char* flags,
+                       std::uint32_t seq, std::uint32_t ack, std::uint32_t length = 0) {
+    s.put(evidence::Segment{.netns = netns,
+                            .device = std::string(netns) + "0",
+                            .outgoing = outgoing,
+                            .source = *evidence::parse_address(from),
+                            .target = *evidence::parse_address(to),
+                            .flags = flags,
+                            .seq = seq,
+                            .ack = ack,
+                            .length = length,
+                            .window = 512,
+                            .ttl = 64});
+  };
+  s.from(client).to(server);
+  seg("client", true, client, server, "S", 100, 0);
+  seg("server", false, shown, server, "S", 100, 0);
+  seg("server", true, server, shown, "SA", 500, 101);
+  seg("client", false, server, client, "SA", 500, 101);
+  seg("client", true, client, server, "A", 101, 501);
+  seg("server", false, shown, server, "A", 101, 501);
+  s.act('C', "connect").act('C', "send 3", {.bytes = 3});
+  seg("client", true, client, server, "PA", 101, 501, 3);
+  seg("server", false, later, server, "PA", 101, 501, 3);
+  seg("server", true, server, later, "R", 501, 0);
+  seg("client", false, server, client, "R", 501, 0);
+  s.built('S', "TCP_FLAGS", "LISTEN");
+  if (forgets) s.flow("destroy", client, server, server, shown);
+  s.recv_fails('C', ECONNRESET).end();
+  return s;
+}
+
+TEST(NatLost, TheSourcesTranslation) {
+  auto s = masqueraded(true);
+  EXPECT_VERDICT(s, "firewall/nat-lost", "confirmed");
+  for (const auto* source : {"conntrack", "wire", "kernel", "actors"}) {
+    auto less = masqueraded(true);
+    less.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(less, "firewall/nat-lost");
+  }
+}
+
+// The same reset for want of a socket, under the address that the server always knew.
+TEST(NatLost, LookAlikeTheSocketExpiredBehindATranslationThatStands) {
+  auto s = masqueraded(false);
+  EXPECT_NE(s.judge().run.cause, "firewall/nat-lost");
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "kernel/socket-expired");
+}
+
+}  // namespace
+}  // namespace lab::verdict
