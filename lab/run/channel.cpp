@@ -15,7 +15,7 @@ namespace lab::run {
 namespace {
 
 constexpr char kEvidence = 'E', kOperator = 'O', kSeccomp = 'S', kFailure = 'F', kReady = 'R', kTimes = 'T',
-               kRule = 'H';
+               kRule = 'H', kAttach = 'A';
 constexpr std::size_t kHeader = 5;            // length of the payload in four bytes, kind in one
 constexpr std::size_t kFlushAt = 256 * 1024;  // bytes; keeps init's memory flat under long runs
 
@@ -55,6 +55,7 @@ void Teller::failure(Failure kind, const std::string& reason) {
 }
 
 void Teller::ready() { frame(kReady, {}); }
+void Teller::attach() { frame(kAttach, {}); }
 
 void Teller::times(std::int64_t started, std::int64_t acting, std::int64_t ended, bool deadline) {
   if (!evidence_.empty()) frame(kEvidence, std::exchange(evidence_, {}));
@@ -128,7 +129,10 @@ void Listener::message(char kind, std::string_view payload) {
       break;
     }
     case kReady:
-      if (ready_) ready_();
+      if (wishes_.ready) wishes_.ready();
+      break;
+    case kAttach:
+      if (wishes_.attach) wishes_.attach();
       break;
     case kTimes:
       words >> gathered_.started_ns >> gathered_.acting_ns >> gathered_.ended_ns >> gathered_.deadline;

@@ -24,7 +24,8 @@ class Teller : public evidence::Sink {
   void seccomp(const FaultCount& count);
   void rule(const report::RuleLine& rule);  // for the report, like the two above
   void failure(Failure kind, const std::string& reason);
-  void ready();  // set-up is finished
+  void ready();   // set-up is finished
+  void attach();  // asks lab to attach its program to the groups
   void times(std::int64_t started_ns, std::int64_t acting_ns, std::int64_t ended_ns, bool deadline);
   void flush();
   std::uint64_t events() const { return events_; }
@@ -41,14 +42,18 @@ class Teller : public evidence::Sink {
 // lab's end: takes whatever bytes came, fills a Gathered.
 class Listener {
  public:
-  Listener(Gathered& gathered, std::function<void()> ready) : gathered_(gathered), ready_(std::move(ready)) {}
+  // What init asks for, and waits until it is done.
+  struct Wishes {
+    std::function<void()> ready, attach;
+  };
+  Listener(Gathered& gathered, Wishes wishes) : gathered_(gathered), wishes_(std::move(wishes)) {}
   void take(std::string_view bytes);
   bool whole() const { return whole_; }  // the last message has come: init finished by itself
 
  private:
   void message(char kind, std::string_view payload);
   Gathered& gathered_;
-  std::function<void()> ready_;
+  Wishes wishes_;
   std::string buffer_;
   bool whole_ = false;
 };

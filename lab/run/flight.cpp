@@ -64,14 +64,15 @@ Setup setup_for(const scenario::Scenario& scenario, const Options& options) {
           .folder = scenario.path.empty() ? std::string() : absolute_folder(scenario.path),
           .records = {},
           .go = {},
-          .cgroups = {}};
+          .cgroups = {},
+          .programs = nullptr};
 }
 
 Flight::Flight(const scenario::Scenario& scenario, const Options& options, Probe probe)
     : scenario_(scenario),
       options_(options),
       probe_(std::move(probe)),
-      listener_(gathered_, [this] { ready(); }),
+      listener_(gathered_, {.ready = [this] { ready(); }, .attach = [this] { attach(); }}),
       began_ns_(sys::now_ns()),
       last_call_(sys::Deadline::after_ns(scenario.timeout.count() + scenario.grace.count() + kSlack)) {
   gathered_.timeline.provenance = provenance(scenario, options);
@@ -84,6 +85,9 @@ Flight::Flight(const scenario::Scenario& scenario, const Options& options, Probe
   setup.records = std::move(records.write);
   setup.go = std::move(go.read);
   setup.plan.keep = {setup.records.get(), setup.go.get()};
+  programs_ = load_programs(scenario, options);
+  setup.programs = &programs_;
+  if (programs_.xdp.valid()) setup.plan.keep.push_back(programs_.xdp.get());
   groups_ = make_groups(scenario, options);
   setup.cgroups = doors_of(groups_);
   for (const auto& [name, doors] : setup.cgroups)
@@ -107,9 +111,20 @@ bool Flight::traces_calls() const {
 // init has furnished its sandbox and waits: from here on the probe sees what the actors do.
 void Flight::ready() {
   if (auto* probe = probe_()) watched_ = probe->watch(evidence::namespaces_of(sandbox_->pid()));
-  const char byte = 'g';
-  sys::check(::write(go_.get(), &byte, 1), "write the go pipe");
+  answer(0);
 }
+
+void Flight::attach() {
+  int error = 0;
+  try {
+    attach_to_groups(programs_.cgroup, groups_);
+  } catch (const sys::KernelError& refused) {
+    error = refused.code().value();
+  }
+  answer(error);
+}
+
+void Flight::answer(std::int32_t error) { sys::check(::write(go_.get(), &error, sizeof error), "write the go pipe"); }
 
 bool Flight::listen() {
   char bytes[65536];

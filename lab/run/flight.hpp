@@ -53,6 +53,8 @@ class Flight {
 
  private:
   void ready();
+  void attach();
+  void answer(std::int32_t error);
 
   const scenario::Scenario& scenario_;
   const Options& options_;
@@ -64,6 +66,7 @@ class Flight {
   std::int64_t began_ns_ = 0, ended_ns_ = 0;
   int status_ = 0;  // init's wait status
   sys::Deadline last_call_;
+  Programs programs_;
   Groups groups_;  // gone after the sandbox
   std::unique_ptr<sandbox::Sandbox> sandbox_;
 };

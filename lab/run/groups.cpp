@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "run/programs.hpp"
 #include "system/clock.hpp"
 #include "system/error.hpp"
 
@@ -22,6 +23,11 @@ bool someone_freezes(const scenario::Scenario& scenario, const std::string& acto
   });
 }
 
+// Service managers put programs on services.
+bool wants_program(const scenario::Scenario& scenario, const scenario::Actor& actor) {
+  return actor.role == scenario::Role::server && attaches(scenario, "cgroup-drop");
+}
+
 }  // namespace
 
 Groups make_groups(const scenario::Scenario& scenario, const Options& options) {
@@ -29,9 +35,10 @@ Groups make_groups(const scenario::Scenario& scenario, const Options& options) {
   const bool root = ::geteuid() == 0 && !options.rootless;
   for (const auto& actor : scenario.actors) {
     const bool freezer = root && someone_freezes(scenario, actor.name) && sandbox::why_no_cgroup({}, true).empty();
-    if (!actor.cgroup.any() && !freezer) continue;
+    const bool program = root && wants_program(scenario, actor);
+    if (!actor.cgroup.any() && !freezer && !program) continue;
     if (!root) throw sys::Unavailable(actor.name + ": cgroup limits need root outside; run lab with sudo");
-    groups.emplace(actor.name, sandbox::Cgroup(actor.name, actor.cgroup, freezer));
+    groups.emplace(actor.name, sandbox::Cgroup(actor.name, actor.cgroup, freezer, program));
   }
   return groups;
 }

@@ -17,18 +17,32 @@ namespace {
 
 using scenario::Role;
 
+// 0, or an errno.
+int answer(const sys::Descriptor& go) {
+  std::int32_t error = 0;
+  while (true) {
+    const auto n = ::read(go.get(), &error, sizeof error);
+    if (n < 0 && errno == EINTR) continue;
+    if (sys::check(n, "read lab's answer") == 0) throw sys::LabError("lab went away");
+    return error;
+  }
+}
+
 // lab's kernel collector has to watch before the first actor does anything.
 void wait_for_go(Teller& teller, const sys::Descriptor& go) {
   teller.ready();
   teller.flush();
-  if (!go.valid()) return;
-  char byte = 0;
-  while (true) {
-    const auto n = ::read(go.get(), &byte, 1);
-    if (n < 0 && errno == EINTR) continue;
-    if (sys::check(n, "read the go of the kernel collector") == 0) throw sys::LabError("lab went away during set-up");
-    return;
-  }
+  if (go.valid()) answer(go);
+}
+
+// A group is lab's to change, a link the sandbox's own: the server's, for what arrives there.
+void attach(const std::string& what, const Setup& setup, const std::vector<sandbox::Netns>& namespaces,
+            Teller& teller) {
+  if (what == "xdp-drop")
+    return sandbox::inside(netns_of(namespaces, Role::server), [&] { attach_to_link(setup.programs->xdp); });
+  teller.attach();
+  teller.flush();
+  if (const int error = answer(setup.go)) throw sys::KernelError(error, "attach " + what);
 }
 
 void tell_rules(const Rulesets& rules, Teller& teller) {
@@ -47,7 +61,7 @@ void run(Setup& setup, Teller& teller) {
   teller.show([&](const evidence::Event& event) { live.see(event); });
   Acts acts(*setup.scenario, namespaces, rules, watchers, live, teller);
   Cast cast(setup, namespaces, teller, watchers, acts);
-  acts.meet(cast);
+  acts.meet(cast, [&](const std::string& what) { attach(what, setup, namespaces, teller); });
   watchers.start(teller);  // nothing happens before the go, and lab may have to load its kernel collector meanwhile
   wait_for_go(teller, setup.go);
 

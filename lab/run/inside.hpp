@@ -4,6 +4,7 @@
 #include <string>
 
 #include "run/groups.hpp"
+#include "run/programs.hpp"
 #include "run/run.hpp"
 #include "sandbox/sandbox.hpp"
 #include "scenario/types.hpp"
@@ -18,9 +19,10 @@ struct Setup {
   sandbox::Plan plan;
   std::string folder;        // the scenario file's, absolute: where programs are run
   sys::Descriptor records;   // write end of the evidence pipe
-  sys::Descriptor go;        // read end: lab's kernel collector is watching; invalid when there is none
+  sys::Descriptor go;        // read end: lab's answers; invalid when there is none
   bool trace_calls = false;  // by ptrace: no BPF is watching the outside programs
   GroupDoors cgroups;
+  const Programs* programs = nullptr;  // lab's
 };
 
 // Without pipes and groups, which the caller adds. `scenario` and `options` must outlive it.

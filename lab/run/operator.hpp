@@ -15,7 +15,11 @@ class Acts : public actors::OperatorActs {
   Acts(const scenario::Scenario& scenario, const std::vector<sandbox::Netns>& namespaces, Rulesets& rules,
        Watchers& watchers, LiveWire& live, evidence::Sink& sink)
       : scenario_(scenario), namespaces_(namespaces), rules_(rules), watchers_(watchers), live_(live), sink_(sink) {}
-  void meet(Cast& cast) { cast_ = &cast; }
+  // `attach` does what the step says; none: not in this kind of run.
+  void meet(Cast& cast, std::function<void(const std::string&)> attach) {
+    cast_ = &cast;
+    attach_ = std::move(attach);
+  }
 
   void add_rules(const std::string& name) override;
   void delete_rules(const std::string& name) override;
@@ -35,6 +39,7 @@ class Acts : public actors::OperatorActs {
   LiveWire& live_;
   evidence::Sink& sink_;
   Cast* cast_ = nullptr;
+  std::function<void(const std::string&)> attach_;
 };
 
 }  // namespace lab::run

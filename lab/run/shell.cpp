@@ -85,7 +85,7 @@ int serve(Setup& setup, const std::vector<std::string>& command) {
   LiveWire live;
   Acts acts(*setup.scenario, namespaces, rules, watchers, live, nobody);
   Cast cast(setup, namespaces, nobody, watchers, acts);
-  acts.meet(cast);
+  acts.meet(cast, {});
   Stage stage(*setup.scenario, nobody, watchers, cast);
   stage.start_servers();
   pid_t shell = 0;

@@ -27,12 +27,13 @@ using sys::check;
 constexpr std::int64_t kPeriod_us = 100'000, kSmallestQuota_us = 1'000;
 constexpr std::int64_t kFreezePatience_ns = 5'000'000'000;
 
-std::vector<std::string> needed(const scenario::Cgroup& limits, bool freezer) {
+std::vector<std::string> needed(const scenario::Cgroup& limits, bool freezer, bool program) {
   std::vector<std::string> controllers;
   if (limits.memory) controllers.push_back("memory");
   if (limits.pids) controllers.push_back("pids");
   if (limits.cpu) controllers.push_back("cpu");
   if (freezer) controllers.push_back("freezer");
+  if (program) controllers.push_back("bpf");
   return controllers;
 }
 
@@ -48,17 +49,21 @@ struct Group {
 
 [[noreturn]] void unavailable(const std::string& why) { throw sys::Unavailable("no control group: " + why); }
 
-std::vector<Group> plan(const std::string& name, const scenario::Cgroup& limits, bool freezer) {
+std::string fix_for(const std::string& controller) {
+  if (controller == "bpf") return "no hierarchy of version 2 is mounted; mount -t cgroup2 none FOLDER";
+  return "no mounted hierarchy hands out the controller '" + controller + "'; echo +" + controller +
+         " > /sys/fs/cgroup/cgroup.subtree_control";
+}
+
+std::vector<Group> plan(const std::string& name, const scenario::Cgroup& limits, bool freezer, bool program) {
   if (::geteuid() != 0) unavailable("it takes root outside; run lab with sudo");
-  const auto controllers = needed(limits, freezer);
+  const auto controllers = needed(limits, freezer, program);
   const auto places = places_for(controllers, hierarchies());
   std::vector<Group> groups;
   for (std::size_t i = 0; i < controllers.size(); ++i) {
     const auto& controller = controllers[i];
     const auto& place = places[i];
-    if (!place)
-      unavailable("no mounted hierarchy hands out the controller '" + controller + "'; echo +" + controller +
-                  " > /sys/fs/cgroup/cgroup.subtree_control");
+    if (!place) unavailable(fix_for(controller));
     if (::access(place->parent.c_str(), W_OK) == -1) unavailable(place->parent + " can't be written");
     const auto folder = place->parent + "/" + name;
     auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& one) { return one.folder == folder; });
@@ -131,7 +136,7 @@ struct Cgroup::State {
   std::vector<Group> groups;
   CgroupGuardian guardian;  // destroyed last: everything below is closed by then
   std::vector<sys::Descriptor> entrances;
-  sys::Descriptor freezer, events, memory, oom, pids, cpu;
+  sys::Descriptor freezer, events, memory, oom, pids, cpu, folder;
 
   void open(const Group& group);
 };
@@ -145,17 +150,18 @@ void Cgroup::State::open(const Group& group) {
   }
   if (group.has("pids")) pids = open_if_there(at + "/pids.events");
   if (group.has("cpu")) cpu = open_if_there(at + "/cpu.stat");
+  if (group.has("bpf")) folder = sys::open_file(at, O_RDONLY | O_DIRECTORY);
   if (!group.has("freezer")) return;
   freezer = sys::open_file(at + (group.unified ? "/cgroup.freeze" : "/freezer.state"), O_RDWR);
   if (group.unified) events = sys::open_file(at + "/cgroup.events", O_RDONLY);
 }
 
-Cgroup::Cgroup(const std::string& label, const scenario::Cgroup& limits, bool freezer) {
+Cgroup::Cgroup(const std::string& label, const scenario::Cgroup& limits, bool freezer, bool program) {
   static unsigned number = 0;
   auto name = "lab-" + std::to_string(::getpid()) + "-" + std::to_string(++number) + "-" + label;
   std::replace(name.begin(), name.end(), '/', '_');
-  auto groups = plan(name, limits, freezer);
-  state_.reset(new State{groups, CgroupGuardian(folders_of(groups)), {}, {}, {}, {}, {}, {}, {}});
+  auto groups = plan(name, limits, freezer, program);
+  state_.reset(new State{groups, CgroupGuardian(folders_of(groups)), {}, {}, {}, {}, {}, {}, {}, {}});
   for (const auto& group : groups) {
     make(group, limits);
     state_->open(group);
@@ -174,6 +180,7 @@ CgroupDoors Cgroup::doors() const {
   doors.oom = state_->oom.get();
   doors.pids = state_->pids.get();
   doors.cpu = state_->cpu.get();
+  doors.folder = state_->folder.get();
   return doors;
 }
 
@@ -213,7 +220,7 @@ void freeze(const CgroupDoors& doors, bool frozen) {
 
 std::string why_no_cgroup(const scenario::Cgroup& limits, bool freezer) {
   try {
-    plan("lab", limits, freezer);
+    plan("lab", limits, freezer, false);
     return "";
   } catch (const std::exception& error) {
     return error.what();

@@ -19,6 +19,7 @@ struct CgroupDoors {
   int events = -1;             // cgroup.events; -1 in version 1
   int memory = -1, oom = -1;   // memory.failcnt and memory.oom_control; version 2 has both in memory.events
   int pids = -1, cpu = -1;     // pids.events, cpu.stat
+  int folder = -1;             // for a program
   std::vector<int> all() const;
 };
 
@@ -45,8 +46,9 @@ class Cgroup {
  public:
   // `label` names the actor; the group is "lab-PID-N-LABEL", beneath lab's own group (version 1) or beneath the nearest
   // group above it that hands out the controllers (version 2). Groups of others are not changed. Throws Unavailable
-  // without root or without a controller, with the reason and the fix.
-  Cgroup(const std::string& label, const scenario::Cgroup& limits, bool freezer = false);
+  // without root or without a controller, with the reason and the fix. `program`: one that BPF programs can be attached
+  // to, which takes version 2.
+  Cgroup(const std::string& label, const scenario::Cgroup& limits, bool freezer = false, bool program = false);
   Cgroup(Cgroup&&) noexcept;
   ~Cgroup();
 

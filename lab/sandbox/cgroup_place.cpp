@@ -54,7 +54,7 @@ bool hands_out(const std::string& folder, const std::string& controller) {
 
 // A group with processes of its own hands out nothing (the rule of no internal processes), so it is one above lab's.
 std::optional<Place> place_in_unified(const std::string& controller, const Hierarchy& unified) {
-  if (controller == "freezer") return Place{true, unified.mount + unified.own};
+  if (controller == "freezer" || controller == "bpf") return Place{true, unified.mount + unified.own};
   auto own = unified.own;
   while (true) {
     if (hands_out(unified.mount + own, controller)) return Place{true, unified.mount + own};

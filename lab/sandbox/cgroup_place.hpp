@@ -24,8 +24,9 @@ struct Place {
   std::string parent;  // the folder in which a group with the controller can be made
 };
 
-// For each of "memory", "pids", "cpu", "freezer" (which version 2 has everywhere), in this order; nothing where no
-// hierarchy offers it. A process is in one group of a hierarchy, so all that version 2 offers are in one place.
+// For each of "memory", "pids", "cpu", "freezer" and "bpf" (which version 2 has everywhere), in this order; nothing
+// where no hierarchy offers it. A process is in one group of a hierarchy, so all that version 2 offers are in one
+// place.
 std::vector<std::optional<Place>> places_for(const std::vector<std::string>& controllers,
                                              const std::vector<Hierarchy>& all);
 

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
 
@@ -83,6 +82,7 @@ class Changes : public Source {
     each_link([&](const nlmsghdr& message) {
       const auto now = link_change(message);
       links_[now.object] = now.kind;
+      programs_[now.object] = program_on(message);
     });
   }
   void drain(Sink& sink) override {
@@ -127,13 +127,21 @@ class Changes : public Source {
     before_ = std::move(now);
   }
 
-  // A link says what it is at every occasion; only its coming and going is news.
+  // A link says what it is at every occasion; only its coming and going is news, and a program's on it.
   void link(const nlmsghdr& message, Sink& sink) {
     auto change = link_change(message);
-    auto& was = links_[change.object];
-    if (was == change.kind) return;
-    was = change.kind;
-    put(message, std::move(change), sink);
+    const auto name = change.object, program = program_on(message);
+    if (auto& was = programs_[name]; was != program && message.nlmsg_type == RTM_NEWLINK) {
+      const bool attached = !program.empty();
+      put(message,
+          {.kind = attached ? "bpf-attached" : "bpf-detached", .object = name, .detail = attached ? program : was},
+          sink);
+      was = program;
+    }
+    if (auto& was = links_[name]; was != change.kind) {
+      was = change.kind;
+      put(message, std::move(change), sink);
+    }
   }
 
   void each_link(const sys::Netlink::Handler& look) {
@@ -142,22 +150,15 @@ class Changes : public Source {
     asking_.request(message, "dump the links", look);
   }
 
-  // An XDP program on a link drops before any packet socket sees (man 7 rtnetlink, IFLA_XDP).
+  // An XDP program on a link drops before any packet socket sees.
   void attached(Sink& sink) {
     each_link([&](const nlmsghdr& answer) {
-      std::string name;
-      bool xdp = false;
-      each_attribute(answer, sizeof(ifinfomsg), [&](const nlattr& attribute) {
-        if (mnl_attr_get_type(&attribute) == IFLA_IFNAME) name = mnl_attr_get_str(&attribute);
-        if (mnl_attr_get_type(&attribute) == IFLA_XDP)
-          each_nested(attribute, [&](const nlattr& one) {
-            if (mnl_attr_get_type(&one) == IFLA_XDP_ATTACHED) xdp = mnl_attr_get_u8(&one) != XDP_ATTACHED_NONE;
-          });
-      });
-      if (!xdp) return;
+      const auto program = program_on(answer);
+      if (program.empty()) return;
       sink.put({.t_ns = sys::now_ns(),
                 .read_time = true,
-                .what = SystemFact{.netns = netns_, .kind = "bpf-attached", .object = name, .value = "xdp"}});
+                .what = SystemFact{
+                    .netns = netns_, .kind = "bpf-attached", .object = link_change(answer).object, .value = program}});
       ++events_;
     });
   }
@@ -204,7 +205,7 @@ class Changes : public Source {
   sys::Netlink route_, rules_, asking_;
   std::map<std::string, sys::Descriptor> sysctls_;
   std::unique_ptr<sys::Netlink> xfrm_;
-  std::map<std::string, std::string> links_, before_;
+  std::map<std::string, std::string> links_, programs_, before_;
   std::uint64_t events_ = 0, lost_ = 0;
 };
 

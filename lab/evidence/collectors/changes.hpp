@@ -4,11 +4,15 @@
 
 #include <libmnl/libmnl.h>
 
+#include <string>
+
 #include "evidence/event.hpp"
 
 namespace lab::evidence {
 
 Change link_change(const nlmsghdr& message);
+// The XDP program on a link, "" for none: "xdp program 17", by its number where the kernel tells it.
+std::string program_on(const nlmsghdr& message);
 Change address_change(const nlmsghdr& message);
 // The kernel's own routes (local, broadcast, multicast) follow from links and addresses: none.
 Change route_change(const nlmsghdr& message);

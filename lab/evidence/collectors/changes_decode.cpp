@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <net/if.h>
 
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/xfrm.h>
 
@@ -60,6 +61,22 @@ Change link_change(const nlmsghdr& message) {
     if (mnl_attr_get_type(&attribute) == IFLA_IFNAME) change.object = mnl_attr_get_str(&attribute);
   });
   return change;
+}
+
+std::string program_on(const nlmsghdr& message) {
+  bool attached = false;
+  std::uint32_t number = 0;
+  each_attribute(message, sizeof(ifinfomsg), [&](const nlattr& attribute) {
+    if (mnl_attr_get_type(&attribute) != IFLA_XDP) return;
+    each_nested(attribute, [&](const nlattr& one) {
+      const auto length = mnl_attr_get_payload_len(&one);
+      if (mnl_attr_get_type(&one) == IFLA_XDP_ATTACHED && length >= 1)
+        attached = mnl_attr_get_u8(&one) != XDP_ATTACHED_NONE;
+      if (mnl_attr_get_type(&one) == IFLA_XDP_PROG_ID && length >= 4) number = mnl_attr_get_u32(&one);
+    });
+  });
+  if (!attached) return "";
+  return number ? fmt::format("xdp program {}", number) : "xdp";
 }
 
 Change address_change(const nlmsghdr& message) {
