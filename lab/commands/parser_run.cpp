@@ -1,4 +1,8 @@
+#include <algorithm>
+
 #include "commands/parser.hpp"
+#include "run/collectors.hpp"
+#include "scenario/nearest.hpp"
 
 namespace lab::commands {
 namespace {
@@ -25,10 +29,20 @@ void add_telling(CLI::App& command, Telling& how) {
   command.add_flag("--tap", how.tap, "Write TAP to standard output in place of the report");
 }
 
+// A misspelt one would leave the collector on, and nobody would notice.
+void is_collector(const std::string& name) {
+  const auto known = run::collector_names();
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  auto hint = name == "signals" ? "it comes with 'kernel'" : scenario::did_you_mean(name, known);
+  if (hint.empty()) hint = "one of " + scenario::one_of(known);
+  throw UsageError("--without: there is no collector '" + name + "' to switch off", hint);
+}
+
 void add_machine(CLI::App& command, Machine& machine, const std::string& typed) {
   machine.command = typed;
   command.add_flag("--rootless", machine.rootless, "Leave out what only root can have, although root");
-  add_words(command, "--without", machine.without, "COLLECTOR", "Switch a collector off (lab doctor lists them)");
+  add_words(command, "--without", machine.without, "COLLECTOR", "Switch a collector off (lab doctor lists them)")
+      ->each(is_collector);
 }
 
 template <class Arguments>
