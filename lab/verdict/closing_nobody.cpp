@@ -70,6 +70,24 @@ std::optional<Record> ran_out(const Case& one, Who who, std::int64_t t) {
                 stream.fin);
 }
 
+bool fin_unanswered(const Stream& stream) {
+  return stream.fin && (!stream.answered || behind(stream.acked, stream.fin_seq + 1));
+}
+
+// Closed by its program, a socket goes on alone to deliver its FIN, and is given up after tcp_orphan_retries
+// repetitions. One that was still there would have answered data with an abort, which is counted (TCPAbortOnData).
+std::optional<Record> given_up(const Case& one, Who who) {
+  const auto& gone = one.conn.gone[who];
+  if (!gone || !gone->state.retransmits || !fin_unanswered(one.conn.stream[who])) return std::nullopt;
+  const auto& facts = one.facts;
+  const bool counted = facts.counter("TcpExtTCPAbortOnTimeout") > 0 && facts.counter("TcpExtTCPAbortOnData") == 0;
+  if (!facts.complete("counters") || !counted) return std::nullopt;
+  return record("sockets",
+                fmt::format("the {}'s socket, closed by its program, was given up after {} of its FIN", name_of(who),
+                            plural(gone->state.retransmits, "repetition")),
+                gone->at);
+}
+
 }  // namespace
 
 bool answers_for_nobody(const Case& one, Closing& closing) {
@@ -92,6 +110,7 @@ bool answers_for_nobody(const Case& one, Closing& closing) {
                                      span_text(closing.at.t - gone->at.t)),
                          gone->at));
   if (auto spent = ran_out(one, who, closing.at.t)) why.push_back(std::move(*spent));
+  if (auto alone = given_up(one, who)) why.push_back(std::move(*alone));
   if (why.empty()) return false;
   closing.no_socket = true;
   closing.why = std::move(why);

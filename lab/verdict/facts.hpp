@@ -47,6 +47,7 @@ struct Facts {
   std::map<std::string, std::map<std::string, CounterFacts, std::less<>>> counters;  // by namespace
   std::map<std::string, Source, std::less<>> sources;
   std::set<std::string> wire_namespaces;
+  std::vector<TooBigEaten> too_big;
   std::vector<KernelReset> stray_resets;             // built for a socket whose address was not told
   std::map<std::string, std::uint64_t> wire_resets;  // resets seen leaving, by namespace
   Mark clients_ended, deadline, stopping;

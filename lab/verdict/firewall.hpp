@@ -10,6 +10,7 @@
 namespace lab::verdict::firewall {
 
 std::optional<Finding> find_drop(const Case&);
+std::optional<Finding> find_path_mtu(const Case&);  // firewall/drop, of the ICMP that would have mended it
 std::optional<Finding> find_reject_reset(const Case&);
 std::optional<Finding> find_reject_icmp(const Case&);
 std::optional<Finding> find_nat_lost(const Case&);

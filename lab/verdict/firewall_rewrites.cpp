@@ -76,6 +76,22 @@ std::int64_t damaged_segments(const Facts& facts) {
   return facts.counter("TcpInCsumErrors") + std::max<std::int64_t>(errors, 0);
 }
 
+bool writes(const Hits& rule, std::string_view field) {
+  return rule.text.find(std::string(field) + " set") != std::string::npos;
+}
+
+// Segments whose numbers a rule has rewritten never get across. One whose window was leaves the other end without room,
+// which looks from there as if something ate what it sends: nothing may have.
+bool never_recovers(const Case& one) {
+  const auto& conn = one.conn;
+  if (!conn.rewritten || !open_hits(one, true).empty()) return false;
+  const auto& rule = conn.rewriter;
+  if (writes(rule, "tcp sequence") || writes(rule, "tcp ackseq")) return one.gap(rule.from).any;
+  const bool nothing_ate =
+      one.facts.complete("kernel") && one.facts.complete("nft-trace") && open_hits(one, false).empty();
+  return writes(rule, "tcp window") && nothing_ate && one.gap(other(rule.from)).any;
+}
+
 std::optional<Finding> find_mangled(const Case& one) {
   const auto& conn = one.conn;
   if (!one.complaint || conn.translated || one.unconnected()) return std::nullopt;
@@ -83,7 +99,8 @@ std::optional<Finding> find_mangled(const Case& one) {
   for (const auto* hits : open_hits(one, false))
     if (damaged(hits->reason) && !word) word = hits;
   const auto errors = damaged_segments(one.facts);
-  const bool harmed = conn.strays > 0 || word || (errors > 0 && (one.gap(Who::client).any || one.gap(Who::server).any));
+  const bool harmed = conn.strays > 0 || word || never_recovers(one) ||
+                      (errors > 0 && (one.gap(Who::client).any || one.gap(Who::server).any));
   if (!harmed && !conn.rewritten) return std::nullopt;
   if (!harmed && !one.gap(Who::client).any && !one.gap(Who::server).any && !one.gone()) return std::nullopt;
   if (!harmed && one.gone() && !one.closing.foreign() && one.acts_known(one.doer()) &&

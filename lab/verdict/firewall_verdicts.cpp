@@ -92,6 +92,7 @@ std::optional<Finding> find_drop(const Case& one) {
         rule_text(*hits), outcome_text(one));
     return result;
   }
+  if (auto hole = find_path_mtu(one)) return hole;
   const auto* word = kernel_word(one, "NETFILTER_DROP");
   const bool missing = one.gap(Who::client).any || one.gap(Who::server).any;
   const bool traced_reject =

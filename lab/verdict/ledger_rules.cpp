@@ -103,13 +103,17 @@ void Ledger::put_off(const Told& told, Mark mark) {
 void Ledger::take(const evidence::TraceHit& hit, Mark mark) {
   auto found = find(hit.source, hit.target);
   if (hit.verdict != "drop" && hit.action != "reject") {
-    if (found.conn && !found.conn->rewritten && rewrites(hit.text)) {
+    const bool writes = rewrites(hit.text);
+    // The trace shows a packet as the rule left it.
+    if (writes && !found.conn && !hit.icmp) found = astray(hit.source, hit.target, hit.seq);
+    if (writes && found.conn && !found.conn->rewritten) {
       found.conn->rewritten = mark;
       found.conn->rewriter = {
           .rule = true, .key = key_of(hit), .name = hit.name, .text = hit.text, .hook = hit.hook, .from = found.from};
     }
     return;
   }
+  if (!found.conn && hit.mtu) return too_big_eaten(hit, mark);
   if (!found.conn) {
     // An eaten SYN is on no wire: the rule is the first to tell of the connection.
     if (hit.icmp || !has(hit.flags, 'S') || has(hit.flags, 'A') || !hit.source.known()) return put_off(hit, mark);
@@ -129,6 +133,31 @@ void Ledger::take(const evidence::TraceHit& hit, Mark mark) {
     eaten(*found.conn, std::move(one), "I", 0, 0, 0, mark);  // an ICMP message has no number of the flow's own
   else
     eaten(*found.conn, std::move(one), hit.flags, hit.seq, hit.ack, hit.length, mark);
+}
+
+void Ledger::too_big_eaten(const evidence::TraceHit& hit, Mark mark) {
+  constexpr std::size_t most = 256;
+  auto& all = facts_.too_big;
+  const auto same = [&](const TooBigEaten& one) {
+    return one.rule.key == key_of(hit) && one.to == hit.target && one.mtu == hit.mtu;
+  };
+  auto at = std::find_if(all.begin(), all.end(), same);
+  if (at == all.end()) {
+    if (all.size() == most) return;
+    all.push_back({.rule = {.rule = true,
+                            .key = key_of(hit),
+                            .name = hit.name,
+                            .text = hit.text,
+                            .hook = hit.hook,
+                            .action = hit.action,
+                            .type = hit.type},
+                   .to = hit.target,
+                   .mtu = hit.mtu});
+    at = all.end() - 1;
+    at->rule.first = mark;
+  }
+  ++at->rule.count;
+  at->rule.last = mark;
 }
 
 void Ledger::take(const evidence::RuleState& rule, Mark mark) {

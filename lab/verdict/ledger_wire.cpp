@@ -61,9 +61,9 @@ Ledger::Found Ledger::adopt_answer(const evidence::Segment& segment) {
   return {&conn, Who::server};
 }
 
-// A segment without a connection of its own that carries on the numbers of one we know: it was rewritten on its way,
-// or is no longer.
-bool Ledger::stray(const evidence::Segment& segment, Mark mark) {
+// What has no connection of its own and carries on the numbers of one we know: it was rewritten on its way, or is no
+// longer.
+Ledger::Found Ledger::astray(const Address& source, const Address& target, std::uint32_t seq) {
   for (std::size_t i = facts_.conns.size(); i-- > 0;) {
     auto& conn = facts_.conns[i];
     if (!conn.handshake) continue;
@@ -71,16 +71,21 @@ bool Ledger::stray(const evidence::Segment& segment, Mark mark) {
       const auto& stream = conn.stream[who];
       const auto& own = who == Who::client ? conn.client : conn.server;
       const auto& peer = who == Who::client ? conn.server : conn.client;
-      const bool half = segment.source == own || segment.target == peer;
-      if (!half || !stream.started || segment.seq - stream.next + 65536U > 131072U) continue;
-      if (!conn.strays++) {
-        conn.stray = mark;
-        conn.stray_to = to_string(segment.source) + " > " + to_string(segment.target);
-      }
-      return true;
+      const bool half = source == own || target == peer;
+      if (half && stream.started && seq - stream.next + 65536U <= 131072U) return {&conn, who};
     }
   }
-  return false;
+  return {};
+}
+
+bool Ledger::stray(const evidence::Segment& segment, Mark mark) {
+  const auto found = astray(segment.source, segment.target, segment.seq);
+  if (!found.conn) return false;
+  if (!found.conn->strays++) {
+    found.conn->stray = mark;
+    found.conn->stray_to = to_string(segment.source) + " > " + to_string(segment.target);
+  }
+  return true;
 }
 
 Ledger::Found Ledger::place(const evidence::Segment& segment, Mark mark) {
@@ -175,6 +180,7 @@ void Ledger::sent(Conn& conn, Who from, const evidence::Segment& segment, Mark m
   stream.segments += 1 + segment.folded;
   ++stream.left;
   stream.last = mark;
+  stream.longest = std::max(stream.longest, segment.length);
   if (!stream.first) {
     stream.first = mark;
     stream.ttl = segment.ttl;

@@ -84,6 +84,7 @@ class RuleTrace : public Source {
 
   static void take_headers(TraceHit& hit, const TraceHit& from) {
     hit.icmp = from.icmp;
+    hit.mtu = from.mtu;
     hit.source = from.source;
     hit.target = from.target;
     hit.flags = from.flags;

@@ -52,6 +52,20 @@ bool is_icmp(std::string_view packet) {
   return packet.size() > 6 && packet[6] == IPPROTO_ICMPV6;
 }
 
+// Of "fragmentation needed" (RFC 1191) and "packet too big" (RFC 4443): the trace has 20 bytes of the ICMP message,
+// which ends before the addresses of the segment that it quotes.
+void take_too_big(TraceHit& headers, const std::string& raw) {
+  const auto at = [&](std::size_t i) { return static_cast<std::uint8_t>(raw[i]); };
+  const bool six = at(0) >> 4 == 6;
+  const std::size_t header = six ? 40 : (at(0) & 15U) * 4U;
+  if (header < 20 || raw.size() < header + 8) return;
+  if (six ? at(header) != 2 : at(header) != 3 || at(header + 1) != 4) return;
+  headers.mtu = at(header + 6) * 256U + at(header + 7);
+  if (headers.source.known()) return;
+  headers.source = make_address(six ? 6 : 4, raw.data() + (six ? 8 : 12), 0);
+  headers.target = make_address(six ? 6 : 4, raw.data() + (six ? 24 : 16), 0);
+}
+
 std::string verdict_name(std::uint32_t verdict) {
   static const std::map<int, const char*> names = {
       {NF_DROP, "drop"},     {NF_ACCEPT, "accept"},      {NF_QUEUE, "queue"},
@@ -92,6 +106,11 @@ void take(TraceHit& headers, const std::string& raw) {
     headers.target = error.quoted_target;
     headers.seq = error.quoted_seq;
   }
+}
+
+void take_headers(TraceHit& headers, const std::string& raw) {
+  take(headers, raw);
+  if (headers.icmp) take_too_big(headers, raw);
 }
 
 struct Fields {
@@ -144,7 +163,7 @@ std::optional<TraceMessage> read_trace(const nlmsghdr& message) {
   each_attribute(message, sizeof(nfgenmsg), [&](const nlattr& attribute) { take(told.hit, fields, attribute); });
   if (const auto raw = packet_of(fields.network, fields.transport); !raw.empty()) {
     told.has_headers = true;
-    take(told.hit, raw);
+    take_headers(told.hit, raw);
   }
   // The table's family; NFTA_TRACE_NFPROTO is the packet's.
   told.hit.family = nft::family_name(static_cast<const nfgenmsg*>(mnl_nlmsg_get_payload(&message))->nfgen_family);

@@ -23,7 +23,10 @@ struct TraceHit {
   std::uint32_t seq = 0, ack = 0, length = 0;
   std::uint16_t ip_id = 0;
   std::uint32_t trace_id = 0;
-  bool icmp = false;  // the packet is an ICMP message; source and target are the quoted flow's where known
+  // The packet is an ICMP message: source and target are the quoted flow's where the kernel tells that much, else its
+  // own.
+  bool icmp = false;
+  std::uint32_t mtu = 0;  // it says that a packet was too big for the next link, which takes this many bytes
   bool operator==(const TraceHit&) const = default;
   template <class A>
   void fields(A& a) {
@@ -47,6 +50,7 @@ struct TraceHit {
     a("id", ip_id);
     a("trace", trace_id);
     a("icmp", icmp);
+    a("mtu", mtu);
   }
 };
 

@@ -33,6 +33,7 @@ struct Stream {
   std::string last_seen;                       // routed: where the last segment that did not arrive was seen
   std::uint8_t ttl = 0, closing_ttl = 0;       // of its first segment; of its first FIN or RST
   std::uint32_t window = 0;                    // the last one advertised, unscaled
+  std::uint32_t longest = 0;                   // payload of its largest segment
   std::string head;                            // first payload bytes, as hex
   bool mptcp = false, md5 = false;
 
@@ -73,6 +74,13 @@ struct Hits {
   std::uint32_t first_ack = 0, last_ack = 0;  // of the segments themselves: a reject's RST has it as its number
   std::uint32_t open_seq = 0;                 // of open_first
   std::uint32_t max_length = 0;
+};
+
+// A rule's work on messages that tell a host to send smaller packets. They don't say about which connection.
+struct TooBigEaten {
+  Hits rule;  // count, first and last, key, name, text, hook
+  evidence::Address to;
+  std::uint32_t mtu = 0;
 };
 
 struct IcmpFacts {
