@@ -75,6 +75,14 @@ class Catalogue(Case):
     def test_ipv6_rootless(self):
         self.check(True, "-6")
 
+    def test_every_control_ends_clean(self):
+        """Without its faults a scenario has nothing left to show; what has no control says so itself."""
+        status, reports = reports_of(self, "--control", "--all")
+        for report in reports:
+            with self.subTest(scenario=report["scenario"]):
+                self.assertEqual(report["result"], "pass", report.get("reason"))
+        self.assertEqual(status, 0)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 import unittest
 
 import matrix
@@ -29,6 +30,18 @@ class Pages(Case):
         for cause, row in causes.items():
             for example in row[-1].split(" and ")[0].split(", "):
                 self.assertIn(cause, allowed.get(example, [cause] if example == "-" else []), again)
+
+    def test_every_cause_has_a_scenario_that_shows_nothing_else(self):
+        said = self.says(0, "causes").stdout.splitlines()
+        # `unknown` is what the evidence leaves open: a scenario that expects it would be a gap of ours.
+        causes = {line.split()[0] for line in said if line and not line.startswith(" ")} - {"unknown"}
+        self.assertGreater(len(causes), 40)
+        shown = set()
+        for path in (SOURCE / "scenarios").glob("*.toml"):
+            expected = tomllib.loads(path.read_text()).get("expect", {}).get("cause", [])
+            if isinstance(expected, str):
+                shown.add(expected)
+        self.assertEqual(sorted(causes - shown), [])
 
 
 if __name__ == "__main__":
