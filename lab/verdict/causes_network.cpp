@@ -106,6 +106,9 @@ std::optional<Finding> injected(const Case& one, std::string_view name, bool fin
   result.mechanism = one.closing.why;
   if (!sure)
     result.doubts.push_back("a rule that rejects with a reset would look the same (rule trace: off or incomplete)");
+  if (!fin && (one.conn.untranslated || one.conn.strays))
+    result.doubts.push_back(
+        "a segment went out under another address than the connection's: it may have been answered");
   result.culprit = {.kind = "peer",
                     .name = "neither end",
                     .detail = fmt::format("the closing segment bears the {}'s address", name_of(one.closing.from))};
