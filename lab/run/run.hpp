@@ -50,8 +50,8 @@ std::string describe(const scenario::Scenario& scenario);
 
 // The scenario's rules as the kernel prints them back, loaded into a sandbox of their own (lab show --nft).
 std::string kernel_rules(const scenario::Scenario& scenario);
-// What libnftables or the kernel have against the scenario's whole ruleset, with the place; nothing when they take it, or
-// when no sandbox can be made to ask them in.
+// What libnftables or the kernel have against the scenario's whole ruleset, with the place; nothing when they take it,
+// or when no sandbox can be made to ask them in.
 std::string refusal_of_ruleset(const scenario::Scenario& scenario);
 
 // An interactive shell or command in the sandbox with rules in place and the servers running. Returns its exit status.

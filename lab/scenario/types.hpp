@@ -244,7 +244,7 @@ struct Network {
   Family family = Family::ipv4;
   bool family_given = false;  // the file says so: -4 and -6 do not apply where it is tied to one
   Topology topology = Topology::loopback;
-  std::optional<std::uint32_t> mtu;                         // bytes
+  std::optional<std::uint32_t> mtu;  // bytes
   std::vector<Sysctl> sysctl;
 };
 

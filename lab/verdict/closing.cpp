@@ -171,7 +171,7 @@ Closing closing_of(const Case& one, std::initializer_list<Who> ends) {
 // A FIN of its own ended only its own direction: the end of file or reset that its call met came from the other end.
 bool ended_only_its_own(const Case& one) {
   const auto& complaint = one.complaint;
-  if (!complaint || !one.first.fin || one.first.from != complaint->victim) return false;
+  if (!complaint || !one.first.fin || one.first.foreign() || one.first.from != complaint->victim) return false;
   if (complaint->what == Complaint::What::eof || complaint->what == Complaint::What::reset)
     return complaint->deed.has_value();
   const auto& closers = one.conn.acts[complaint->victim].closers;

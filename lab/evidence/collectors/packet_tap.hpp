@@ -26,8 +26,8 @@ class PacketTap {
   };
 
   // Every device of the calling thread's network namespace. `incoming_only`: on loopback each packet passes twice.
-  // Closing a packet socket waits for a grace period. `hurry`: that is left to the kernel (system/parting.hpp), else done
-  // by the destructor.
+  // Closing a packet socket waits for a grace period. `hurry`: that is left to the kernel (system/parting.hpp), else
+  // done by the destructor.
   PacketTap(bool incoming_only, bool hurry);
   ~PacketTap();
   PacketTap(const PacketTap&) = delete;

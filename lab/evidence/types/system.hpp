@@ -40,10 +40,10 @@ struct KernelEvent {
 // ---- changes: the system changed while the connection lived.
 struct Change {
   std::string netns;
-  std::string kind;  // "rule-added", "rule-deleted", "table-deleted", "link-down", "link-up", "address-added",
-                     // "address-deleted", "route-added", "route-deleted", "xfrm-policy-added", "xfrm-policy-deleted",
-                     // "sysctl", "socket-destroyed", "bpf-attached", "bpf-detached", "cgroup-memory",
-                     // "cgroup-oom-kill", "cgroup-pids-max"
+  std::string kind;    // "rule-added", "rule-deleted", "table-deleted", "link-down", "link-up", "address-added",
+                       // "address-deleted", "route-added", "route-deleted", "xfrm-policy-added", "xfrm-policy-deleted",
+                       // "sysctl", "socket-destroyed", "bpf-attached", "bpf-detached", "cgroup-memory",
+                       // "cgroup-oom-kill", "cgroup-pids-max"
   std::string object;  // "lo", "127.0.0.1/8", "blackhole 10.0.0.0/24", "dst 127.0.0.1 dir out action block"
   std::string detail;
   std::uint64_t handle = 0;  // of a rule

@@ -28,6 +28,21 @@ TEST(InjectedFin, Typical) {
   }
 }
 
+// The end in whose name it came is no half-closer: its reset, the first thing that any program notices, came of the
+// FIN.
+TEST(InjectedFin, TheServerNoticesFirst) {
+  Story s;
+  s.handshake().send('C', 12).recv('S', 12);
+  s.wire("S>C FA").act('S', "send 12", {.bytes = 12}).wire("S>C PA 1:13").wire("C>S R 13");
+  s.recv_fails('S', ECONNRESET).close('S').recv_eof('C').close('C').end();
+  EXPECT_VERDICT(s, "network/injected-fin", "confirmed");
+  for (const auto* source : {"wire", "sockets", "actors", "kernel"}) {
+    auto fewer = s;
+    fewer.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(fewer, "network/injected-fin");
+  }
+}
+
 TEST(InjectedReset, WithEventsMissing) {
   for (const auto* source : {"wire", "nft-trace", "sockets", "actors", "counters", "kernel"}) {
     Story s;
