@@ -24,6 +24,63 @@ const Listener* other_family(const Case& one) {
   return found;
 }
 
+std::string ending_of(const Process& process) {
+  return process.signal ? "was killed by " + signal_title(process.signal)
+                        : fmt::format("had ended with status {}", process.status);
+}
+
+// A program that was started and had failed before it came to listen or to connect.
+const Process* gone_early(const Case& one) {
+  const auto clients = one.holders(Who::client);
+  for (const auto& [pid, process] : one.facts.processes) {
+    const bool ended =
+        process.exited && !process.by_lab && process.exited.t < one.until() && (process.signal || process.status);
+    const bool idle = !process.connects && !process.accepts && process.serves.empty();
+    if (process.started && ended && idle && !clients.count(pid)) return &process;
+  }
+  return nullptr;
+}
+
+// The only one who listens here at all, and not where the client went. A proxy's own listener is another matter.
+const Listener* elsewhere(const Case& one) {
+  const auto clients = one.holders(Who::client);
+  const Listener* only = nullptr;
+  for (const auto& l : one.facts.listeners) {
+    if (l.closed && l.closed.t < one.until()) continue;
+    const bool own = std::any_of(l.pids.begin(), l.pids.end(), [&](int pid) { return clients.count(pid) > 0; });
+    if (only || own) return nullptr;
+    only = &l;
+  }
+  return only;
+}
+
+// Why nobody listens, where something says so.
+void blame_absence(const Case& one, Finding& result) {
+  const auto where = to_string(one.conn.server);
+  // Whoever listened there before, and is gone.
+  for (const int pid : one.holders(Who::server))
+    if (const auto* process = one.facts.process(pid);
+        process && process->exited && !process->by_lab && process->exited.t < one.until()) {
+      const auto how = ending_of(*process);
+      result.mechanism.push_back(
+          record("actors", fmt::format("{}, which listened there, {}", process_text(process), how), process->exited));
+      result.culprit = process_culprit(process, how);
+      result.summary = fmt::format("Nobody listens on {} any more: {} {}", where, process_text(process), how);
+    }
+  if (result.culprit.kind != "peer") return;
+  if (const auto* process = gone_early(one)) {
+    const auto how = ending_of(*process);
+    result.mechanism.push_back(
+        record("actors", fmt::format("{} {}, and had not listened", process_text(process), how), process->exited));
+    result.culprit = process_culprit(process, how);
+    result.summary += fmt::format("; {} {} without having listened", process_text(process), how);
+  } else if (const auto* listener = elsewhere(one)) {
+    result.mechanism.push_back(
+        record("sockets", fmt::format("the only listener is on {}", to_string(listener->local)), listener->seen));
+    result.summary += fmt::format("; the only listener is on {}", to_string(listener->local));
+  }
+}
+
 }  // namespace
 
 const IcmpFacts* refusal(const Case& one) {
@@ -71,18 +128,7 @@ std::optional<Finding> find_refused(const Case& one) {
     result.doubts.push_back("whether somebody listens on the other address family is not known (sockets: off)");
   result.culprit = {.kind = "peer", .name = to_string(one.conn.server)};
   result.summary = fmt::format("Nobody listens on {}: the connection was refused", to_string(one.conn.server));
-  // Whoever listened there before, and is gone.
-  for (const int pid : one.holders(Who::server))
-    if (const auto* process = one.facts.process(pid);
-        process && process->exited && !process->by_lab && process->exited.t < one.until()) {
-      const auto how = process->signal ? "was killed by " + signal_title(process->signal)
-                                       : fmt::format("had ended with status {}", process->status);
-      result.mechanism.push_back(
-          record("actors", fmt::format("{}, which listened there, {}", process_text(process), how), process->exited));
-      result.culprit = process_culprit(process, how);
-      result.summary =
-          fmt::format("Nobody listens on {} any more: {} {}", to_string(one.conn.server), process_text(process), how);
-    }
+  blame_absence(one, result);
   return result;
 }
 

@@ -1,4 +1,6 @@
 // No handshake to speak of, and what a run comes to as a whole.
+#include <gmock/gmock.h>
+
 #include <cerrno>
 
 #include "unit/verdict/story.hpp"
@@ -18,6 +20,23 @@ TEST(Connect, Refused) {
       .end();
   EXPECT_VERDICT(s, "connect/refused", "confirmed");
   EXPECT_EQ(s.judge().connections[0].closes, "none");
+}
+
+TEST(Connect, RefusedAndTheServerHadEndedBeforeItListened) {
+  Story s;
+  s.started(kServerPid, "server").exits(kServerPid, 4).to("127.0.0.1:9999").wire("C>S S 0").wire("S>C RA 0");
+  s.act('C', "connect", {.error = ECONNREFUSED}).counter("TcpOutRsts", 1).end();
+  EXPECT_VERDICT(s, "connect/refused", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.pid, kServerPid);
+  EXPECT_THAT(s.verdict().summary, testing::HasSubstr("ended with status 4 without having listened"));
+}
+
+TEST(Connect, RefusedAndTheListenerIsElsewhere) {
+  Story s;  // begins with the listener of every story, 127.0.0.1:8080
+  s.to("127.0.0.1:9999").wire("C>S S 0").wire("S>C RA 0");
+  s.act('C', "connect", {.error = ECONNREFUSED}).counter("TcpOutRsts", 1).end();
+  EXPECT_VERDICT(s, "connect/refused", "confirmed");
+  EXPECT_THAT(s.verdict().summary, testing::HasSubstr("the only listener is on 127.0.0.1:8080"));
 }
 
 TEST(Connect, RefusedByARule) {
