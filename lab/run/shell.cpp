@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -22,6 +23,28 @@
 namespace lab::run {
 
 namespace {
+
+// How a shell is told its prompt, and kept from setting it anew.
+struct KnownShell {
+  std::string_view name;  // the last part of its path; "" for any other
+  const char* prompt;     // what follows the mark in PS1
+  std::vector<std::string> options;
+};
+
+const KnownShell& known_shell(const std::string& path) {
+  static const std::vector<KnownShell> all = {
+      {"bash", "\\w \\$ ", {"--norc", "--noprofile"}},
+      {"zsh", "%~ %# ", {"--no-rcs"}},
+      {"fish",
+       "",
+       {"--init-command",
+        "functions --copy fish_prompt lab_own_prompt; "
+        "function fish_prompt; echo -n \"(lab $LAB_SCENARIO) \"; lab_own_prompt; end"}},
+      {"", "$ ", {}},
+  };
+  const auto name = path.substr(path.rfind('/') + 1);
+  return *std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name.empty() || one.name == name; });
+}
 
 // What the tools of a network engineer need inside (nft, ip, tcpdump, ss -K): the sandbox's own capabilities, kept
 // across exec by an ordinary user through the ambient set (man capabilities).
@@ -42,15 +65,14 @@ void keep_capabilities() {
   ::close_range(3, ~0U, 0);
   keep_capabilities();
   const char* user_shell = std::getenv("SHELL");
-  const std::string prompt = "(lab " + name + ") \\w \\$ ";
-  ::setenv("PS1", prompt.c_str(), 1);
   ::setenv("LAB_SCENARIO", name.c_str(), 1);
   std::vector<std::string> words = command;
   if (words.empty()) {
     const std::string shell = user_shell && ::access(user_shell, X_OK) == 0 ? user_shell : "/bin/sh";
+    const auto& known = known_shell(shell);
+    ::setenv("PS1", ("(lab " + name + ") " + known.prompt).c_str(), 1);
     words = {shell};
-    if (shell.ends_with("/bash"))
-      words.insert(words.end(), {"--norc", "--noprofile"});  // they would set the prompt anew
+    words.insert(words.end(), known.options.begin(), known.options.end());
     words.push_back("-i");
   }
   std::vector<char*> argv;

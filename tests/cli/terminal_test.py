@@ -163,6 +163,16 @@ class Shell(OnTerminal):
         screen.read(until=r"it is 2\r\n")
         self.assertEqual(screen.status(), 3)
 
+    def test_every_shell_has_its_prompt_marked(self):
+        for shell, prompt in (("/bin/sh", r"\(lab dropped\) [$#] $"), ("/usr/bin/zsh", r"\(lab dropped\) .*[%#] "), ("/usr/bin/fish", r"\(lab dropped\) ")):
+            with self.subTest(shell):
+                if not os.access(shell, os.X_OK):
+                    self.skipTest(f"no {shell}")
+                screen = self.terminal("shell", "./dropped.toml", env={"SHELL": shell})
+                screen.read(until=prompt)
+                screen.type("exit 5\n")
+                self.assertEqual(screen.status(), 5)
+
     def test_a_terminal_that_goes_away_takes_the_sandbox_with_it(self):
         screen = self.terminal("shell", "./dropped.toml", env={"SHELL": "/bin/bash"})
         screen.read(until=r"\(lab dropped\)")
