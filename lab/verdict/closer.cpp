@@ -33,11 +33,13 @@ bool ended_by(const Process& process, std::int64_t t) {
                             }));
 }
 
-// Whoever used it had ended by then, and the closing process had not taken notice.
-bool outlives_its_user(const Facts& facts, const Acts& acts, const Deed& deed) {
+// Whoever used it had ended by the call, or by the closing segment, which waits for the last of the two; and the
+// closing process had not taken notice.
+bool outlives_its_user(const Facts& facts, const Acts& acts, const Deed& deed, const Moment& at) {
+  const auto by = std::max(deed.end, at.seen ? at.t : 0);
   return std::any_of(acts.users.begin(), acts.users.end(), [&](int pid) {
     const auto* user = facts.process(pid);
-    return user && ended_by(*user, deed.end) && !(user->reaped && user->reaped.t <= deed.start);
+    return user && ended_by(*user, by) && !(user->reaped && user->reaped.t <= deed.start);
   });
 }
 
@@ -45,7 +47,7 @@ std::optional<Deed> closing_call(const Facts& facts, const Acts& acts, const Mom
   std::optional<Deed> found;
   // Closing an idle copy sends nothing while the user lives; when it has died, it is not what ended the connection.
   const auto passed_on = [&](const Deed& deed) {
-    return idle_copy(deed, acts) && (deed.end + kSlack < at.t || outlives_its_user(facts, acts, deed));
+    return idle_copy(deed, acts) && (deed.end + kSlack < at.t || outlives_its_user(facts, acts, deed, at));
   };
   for (const auto& deed : acts.closers) {
     if (deed.start > at.t + kSlack || passed_on(deed) || reads_only(deed)) continue;

@@ -125,6 +125,15 @@ TEST(Forked, LookAlikeTheParentReapsItsChildAndCloses) {
   EXPECT_VERDICT(s, "application/closed", "confirmed");
 }
 
+// Which of the two came last is below what the clocks tell; the one that used the connection had ended by the FIN.
+TEST(Forked, AChildThatExitsAsItsParentLetsGo) {
+  auto s = forked(false);
+  s.act('S', "close", {.fd = 5});
+  s.put(evidence::Call{.pid = kChildPid, .tid = kChildPid, .name = "exit_group", .args = "3", .returned = false});
+  s.wire("S>C FA").wire("C>S A").recv_eof('C').close('C').wire("C>S FA").end();
+  EXPECT_VERDICT(s, "application/exited", "confirmed");
+}
+
 // A handler may swallow the signal: what it calls then says so.
 TEST(Forked, LookAlikeAChildThatLivesOnAfterItsSignal) {
   auto s = forked();
