@@ -55,6 +55,19 @@ void checked(int result, const std::string& object) {
   if (result < 0) throw sys::LabError("seccomp: " + object + ": " + std::strerror(-result));
 }
 
+// libseccomp tries a dozen system calls to learn what this kernel has, and says "Invalid argument" of what it then
+// takes for missing. Told a level, it asks nothing, and load() gets the kernel's own answer. 5: the notifier (man
+// seccomp_api_set).
+Context start(std::uint32_t fallback) {
+  constexpr unsigned int kNotifier = 5;
+  checked(::seccomp_api_set(kNotifier), "libseccomp's API level 5");
+  Context context(seccomp_init(fallback), &seccomp_release);
+  if (!context) throw sys::LabError("seccomp: libseccomp could not start");
+  // Else a failed write of the program is "Operation canceled".
+  checked(seccomp_attr_set(context.get(), SCMP_FLTATR_API_SYSRAWRC, 1), "errors of system calls");
+  return context;
+}
+
 // A notifier can fail a call, leave it, let it go on, or have its process killed: nothing else.
 void refuse_unanswerable(const Seccomp& seccomp, const std::string& call, const std::vector<std::size_t>& order) {
   for (const auto index : order) {
@@ -70,10 +83,7 @@ void refuse_unanswerable(const Seccomp& seccomp, const std::string& call, const 
 class Compiler {
  public:
   explicit Compiler(const Seccomp& seccomp)
-      : seccomp_(seccomp),
-        fallback_(library_action(seccomp.fallback.kind)),
-        context_(seccomp_init(fallback_), &seccomp_release) {
-    if (!context_) throw sys::LabError("seccomp: libseccomp could not start");
+      : seccomp_(seccomp), fallback_(library_action(seccomp.fallback.kind)), context_(start(fallback_)) {
     notifies_ = fallback_ == SCMP_ACT_NOTIFY;
     // Calls of a foreign ABI can't be told apart by number, nor answered by name.
     const auto foreign = notifies_ ? SCMP_ACT_ALLOW : fallback_;

@@ -157,7 +157,7 @@ long syscall(long number, ...) {
   if (!next) next = NEXT(syscall);
   char* at = name + 8;
   for (long unit = 100; unit; unit /= 10) *at++ = (char)('0' + number / unit % 10);
-  // Those that can't fail in the kernel either.
-  if (number == SYS_exit_group) return next(number, w[0], w[1], w[2], w[3], w[4], w[5]);
+  // Those that can't fail in the kernel either (man gettid).
+  if (number == SYS_exit_group || number == SYS_gettid) return next(number, w[0], w[1], w[2], w[3], w[4], w[5]);
   return fails(name) ? -1 : next(number, w[0], w[1], w[2], w[3], w[4], w[5]);
 }
