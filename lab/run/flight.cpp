@@ -124,7 +124,11 @@ void Flight::attach() {
   answer(error);
 }
 
-void Flight::answer(std::int32_t error) { sys::check(::write(go_.get(), &error, sizeof error), "write the go pipe"); }
+void Flight::answer(std::int32_t error) {
+  // EPIPE: init has ended, and what it says of that, or how it ended, is still to be read.
+  const auto n = ::write(go_.get(), &error, sizeof error);
+  if (n == -1 && errno != EPIPE) sys::check(n, "write the go pipe");
+}
 
 bool Flight::listen() {
   char bytes[65536];

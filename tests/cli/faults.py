@@ -32,12 +32,14 @@ KINDS = {
     "routed": ["./routed.toml"],
     "evidence": ["close-unread", "--evidence", "/tmp/out/False.jsonl", "--control"],
     "collectors": ["firewall-drop", "--without", "kernel"],
+    "writes": ["firewall-drop"],
 }
-# Of these only the calls of one name: what collectors read the kernel's messages with. More of them, as they are few.
-ONLY = {"collectors": b"recvmsg"}
+# Of these only the calls of one name: what collectors read the kernel's messages with, and what lab's processes tell each
+# other with. More of them, as they are few.
+ONLY = {"collectors": b"recvmsg", "writes": b"write"}
 STOPPED = "stopped in the middle"
 # What a run without a fault is confirmed to be; any of them.
-CAUSES = {"steps": "firewall/drop", "program": "application/closed application/closed-unread", "seccomp": "seccomp/errno", "limits": "limits/descriptors", "routed": "firewall/drop", "collectors": "firewall/drop",
+CAUSES = {"steps": "firewall/drop", "program": "application/closed application/closed-unread", "seccomp": "seccomp/errno", "limits": "limits/descriptors", "routed": "firewall/drop", "collectors": "firewall/drop", "writes": "firewall/drop",
           "evidence": "application/closed-unread"}
 
 
@@ -92,12 +94,12 @@ def wrong(kind, call, status, out, err):
 
 def sweep(lab, library, step, kind, rootless, endings):
     words, bad, only = KINDS[kind], 0, ONLY.get(kind, b"")
-    step = max(1, step // 30) if only else step
     whole = Fault(0, only)
     run(lab, library, words, rootless, whole)
     count = whole.result()[0]
     if count < (10 if only else 100):
         raise RuntimeError(f"{kind}: only {count} calls were counted")
+    step = max(1, step * count // 5000) if only else step
     before = hoststate.host_state(False)
     ran = 0
     for at in range(1 + step // 2, count + 1, step):
