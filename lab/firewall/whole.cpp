@@ -36,26 +36,17 @@ std::string placed_all(const std::string& messages, const std::string& file, std
   return all;
 }
 
-Loaded run(const std::string& text, const Flow& flow, const std::string& file, std::uint32_t line, bool dry) {
+}  // namespace
+
+Loaded load(const std::string& text, const Flow& flow, const std::string& file, std::uint32_t line) {
   Nftables nft;
   define_variables(nft, flow);
-  if (dry) nft.dry_run();
   Loaded loaded;
   loaded.ok = nft.run_text(text);
   loaded.messages = placed_all(nft.errors(), file, line);
   if (!loaded.ok && loaded.messages.empty())
     loaded.messages = fmt::format("{}:{}: libnftables failed without a word", file, line);
   return loaded;
-}
-
-}  // namespace
-
-Loaded load(const std::string& text, const Flow& flow, const std::string& file, std::uint32_t line) {
-  return run(text, flow, file, line, false);
-}
-
-Loaded check(const std::string& text, const Flow& flow, const std::string& file, std::uint32_t line) {
-  return run(text, flow, file, line, true);
 }
 
 std::string list_ruleset() {

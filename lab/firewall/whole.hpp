@@ -14,8 +14,6 @@ struct Loaded {
 // Loads `text` into the calling thread's network namespace, with `$server_port`, `$server_address` and
 // `$client_address` defined. `include` sees what the calling process may read. Never throws for a bad ruleset.
 Loaded load(const std::string& text, const Flow& flow, const std::string& file, std::uint32_t line = 1);
-// Syntax only (nft -c needs a namespace to check against; the caller gives one): for lab check.
-Loaded check(const std::string& text, const Flow& flow, const std::string& file, std::uint32_t line = 1);
 // `nft list ruleset` of the calling thread's network namespace.
 std::string list_ruleset();
 // Traces a whole ruleset: a table of the lab's own ("inet lab-trace", owner flag set, gone with this object) sets

@@ -85,20 +85,18 @@ void mount_tmp(const std::vector<std::string>& visible) {
   const auto picked = pick_beneath_tmp(visible);
   std::error_code gone;
   const auto here = std::filesystem::current_path(gone);
-  if (std::any_of(visible.begin(), visible.end(), is_tmp)) {
-    check(::chdir("/tmp"), "/tmp");
-    const bool layered = overlay_tmp();
-    if (!gone && ::chdir(here.c_str()) == -1) check(::chdir("/"), "/");
-    if (!layered) return;
-  } else {
-    mount_fresh("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
-  }
+  const bool shared = std::any_of(visible.begin(), visible.end(), is_tmp);
+  if (shared) check(::chdir("/tmp"), "/tmp");
+  if (!shared) mount_fresh("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
+  const bool own = !shared || overlay_tmp();
   for (const auto& one : picked) {
+    if (!own) break;
     std::filesystem::create_directories(one.path);
     place(one.tree, one.path);
   }
   // The working folder of the process is still the one below the new mount.
-  if (!gone && is_or_is_beneath_tmp(here) && ::chdir(here.c_str()) == -1) check(::chdir("/"), "/");
+  const bool moved = shared || is_or_is_beneath_tmp(here);
+  if (!gone && moved && ::chdir(here.c_str()) == -1) check(::chdir("/"), "/");
 }
 
 void mount_sys() {

@@ -19,7 +19,6 @@ struct Functions {
   decltype(&::nft_ctx_get_output_buffer) output;
   decltype(&::nft_ctx_get_error_buffer) error;
   decltype(&::nft_ctx_output_set_flags) set_flags;
-  decltype(&::nft_ctx_set_dry_run) set_dry_run;
   decltype(&::nft_ctx_add_var) add_variable;
   decltype(&::nft_run_cmd_from_buffer) run;
   decltype(&::nft_run_cmd_from_filename) run_file;
@@ -45,7 +44,6 @@ Functions open_library() {
   find(library, "nft_ctx_get_output_buffer", all.output);
   find(library, "nft_ctx_get_error_buffer", all.error);
   find(library, "nft_ctx_output_set_flags", all.set_flags);
-  find(library, "nft_ctx_set_dry_run", all.set_dry_run);
   find(library, "nft_ctx_add_var", all.add_variable);
   find(library, "nft_run_cmd_from_buffer", all.run);
   find(library, "nft_run_cmd_from_filename", all.run_file);
@@ -72,7 +70,6 @@ void Nftables::define(const std::string& name, const std::string& value) {
     throw sys::LabError("libnftables: can't define $" + name + " as " + value);
 }
 
-void Nftables::dry_run() { nft().set_dry_run(context_.get(), true); }
 bool Nftables::run(const std::string& commands) { return nft().run(context_.get(), commands.c_str()) == 0; }
 
 std::string Nftables::output() const {

@@ -17,8 +17,7 @@ class Nftables {
   explicit Nftables(std::uint32_t output_flags = 0);  // NFT_CTX_OUTPUT_…
 
   void define(const std::string& name, const std::string& value);  // $name in what run() gets
-  void dry_run();
-  bool run(const std::string& commands);  // true: done
+  bool run(const std::string& commands);                           // true: done
   // The same as a file's text: only there do $variables hold and errors tell their line. They name the file kText.
   static constexpr const char* kText = "(text)";
   bool run_text(const std::string& text);

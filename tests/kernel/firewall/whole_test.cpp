@@ -55,17 +55,6 @@ TEST(Whole, AMistakeHasItsPlaceInTheFile) {
   });
 }
 
-TEST(Whole, CheckingLoadsNothing) {
-  in_namespace([] {
-    EXPECT_TRUE(
-        firewall::check("table inet t {\n chain c {\n tcp dport $server_port drop\n }\n}\n", flow(kFamily), "x.nft")
-            .ok);
-    EXPECT_EQ(listed(), "");
-    EXPECT_FALSE(
-        firewall::check("table inet t {\n chain c {\n tcp dport $port drop\n }\n}\n", flow(kFamily), "x.nft").ok);
-  });
-}
-
 TEST(Whole, AnIncludeSeesWhatTheProcessMayRead) {
   in_namespace([] {
     char folder[] = "/tmp/lab-include-XXXXXX";
