@@ -131,8 +131,8 @@ class Board {
   Board(Board&&) noexcept;
   ~Board();
   void declare(const std::string& name);  // before the fork of whoever uses it; actors declare what their steps name
-  void signal(const std::string& name);
-  void wait(const std::string& name);  // until it was signalled; passes at once when it was
+  int signal(const std::string& name);    // 0, or the errno of a filter's for futex(2): nobody was woken
+  void wait(const std::string& name);     // until it was signalled; passes at once when it was
   bool is_set(const std::string& name) const;
   void clear();  // nothing is set any more; while nobody waits
 

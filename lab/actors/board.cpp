@@ -56,10 +56,10 @@ void Board::declare(const std::string& name) {
   throw sys::LabError("a scenario has at most 1024 names of signals");
 }
 
-void Board::signal(const std::string& name) {
+int Board::signal(const std::string& name) {
   auto& entry = state_->known(name);
   entry.set.store(1, std::memory_order_release);
-  futex_wake_all(entry.set, Whose::steps);
+  return futex_wake_all(entry.set, Whose::steps);
 }
 
 void Board::wait(const std::string& name) {

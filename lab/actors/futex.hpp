@@ -32,12 +32,12 @@ inline void futex_wait(Word& word, std::uint32_t seen, Whose whose = Whose::labs
   ::nanosleep(&pause, nullptr);
 }
 
-inline void futex_wake_all(Word& word, Whose whose = Whose::labs) {
+// 0, or the errno of a filter's that had nobody woken.
+inline int futex_wake_all(Word& word, Whose whose = Whose::labs) {
   const auto at = reinterpret_cast<long>(&word);
-  if (whose == Whose::labs)
-    sys::exempt_syscall(SYS_futex, at, FUTEX_WAKE, INT_MAX);
-  else
-    ::syscall(SYS_futex, at, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+  const long result = whose == Whose::labs ? sys::exempt_syscall(SYS_futex, at, FUTEX_WAKE, INT_MAX)
+                                           : ::syscall(SYS_futex, at, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+  return result == -1 ? errno : 0;
 }
 
 }  // namespace lab::actors

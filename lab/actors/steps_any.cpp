@@ -23,8 +23,8 @@ Lane::Next Lane::sleep(const Op& op, Entry& entry) {
 }
 
 Lane::Next Lane::signal(const Op& op, Entry& entry) {
-  Board::shared().signal(op.step->words[0]);
-  entry.ok();
+  const int error = Board::shared().signal(op.step->words[0]);
+  error ? entry.failed(error) : entry.ok();
   return Next::go_on;
 }
 
