@@ -106,28 +106,38 @@ void Watchers::finish(evidence::Sink& sink) {
   for (auto& one : sources_) use(one, [&](auto& source) { source.finish(sink); });
 }
 
-// One line a source: where it watches several namespaces, its events add up.
+namespace {
+
+using Accounts = std::vector<evidence::Collector>;
+
+// One line a source: where it watches several namespaces, its events add up, and one that it can't watch is a loss.
+void add(Accounts& all, evidence::Collector one) {
+  const auto at = std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.name == one.name; });
+  if (at == all.end()) return all.push_back(std::move(one));
+  const bool parted = at->on != one.on;
+  at->on |= one.on;
+  at->events += one.events;
+  at->lost = std::max<std::uint64_t>(at->lost + one.lost, parted);
+  at->disturbs |= one.disturbs;
+  if (at->why.empty()) at->why = one.why;
+}
+
+void add(Accounts& all, evidence::Collector one, const std::string& failed) {
+  if (!failed.empty()) {
+    one.why = "stopped in the middle: " + failed;
+    one.lost = std::max<std::uint64_t>(one.lost, 1);  // how many, nobody knows
+  }
+  add(all, std::move(one));
+}
+
+}  // namespace
+
 std::vector<evidence::Collector> Watchers::accounts() const {
-  std::vector<evidence::Collector> all = off_;
-  const auto add = [&](evidence::Collector one, const std::string& failed) {
-    if (!failed.empty()) {
-      one.why = "stopped in the middle: " + failed;
-      one.lost = std::max<std::uint64_t>(one.lost, 1);  // how many, nobody knows
-    }
-    const auto at =
-        std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.name == one.name && c.on == one.on; });
-    if (at == all.end()) {
-      all.push_back(std::move(one));
-      return;
-    }
-    at->events += one.events;
-    at->lost += one.lost;
-    at->disturbs |= one.disturbs;
-    if (at->why.empty()) at->why = one.why;
-  };
-  for (const auto& one : sources_) add(one.source->account(), one.failed);
-  for (const auto& one : sockets_) add(one.source->account(), one.failed);
-  if (processes_.source) add({.name = "processes", .on = true}, processes_.failed);
+  Accounts all;
+  for (const auto& one : off_) add(all, one);
+  for (const auto& one : sources_) add(all, one.source->account(), one.failed);
+  for (const auto& one : sockets_) add(all, one.source->account(), one.failed);
+  if (processes_.source) add(all, {.name = "processes", .on = true}, processes_.failed);
   return all;
 }
 

@@ -183,7 +183,8 @@ class Changes : public Source {
   void open_sysctls() {
     for (const auto* name : kSysctls) try {
         sysctls_.emplace(dotted(name), sys::open_file(std::string("/proc/sys/net/") + name, O_RDONLY));
-      } catch (const sys::KernelError&) {  // this kernel does not have it
+      } catch (const sys::KernelError& error) {
+        if (error.code().value() != ENOENT) throw;  // else this kernel does not have it
       }
   }
   std::map<std::string, std::string> sysctls() const {

@@ -86,10 +86,10 @@ struct File {
 class Counters : public Source {
  public:
   explicit Counters(std::string netns) : netns_(std::move(netns)) {
-    open("netstat", read_pairs);
-    open("snmp", read_pairs);
-    open("snmp6", read_singles);
-    open("stat/nf_conntrack", read_conntrack);
+    open("netstat", read_pairs, Needed::always);
+    open("snmp", read_pairs, Needed::always);
+    open("snmp6", read_singles, Needed::if_there);
+    open("stat/nf_conntrack", read_conntrack, Needed::if_there);
   }
 
   std::vector<int> descriptors() const override { return {}; }
@@ -116,10 +116,15 @@ class Counters : public Source {
   Collector account() const override { return {.name = "counters", .on = true, .why = "", .events = events_}; }
 
  private:
-  void open(const std::string& name, void (*parse)(std::string_view, Values&)) {
+  enum class Needed { always, if_there };
+
+  // A file that is there and not read would be taken for counters that did not move: then there is no such collector.
+  void open(const std::string& name, void (*parse)(std::string_view, Values&), Needed needed) {
     try {
       files_.push_back({sys::open_file("/proc/thread-self/net/" + name, O_RDONLY), parse, ""});
-    } catch (const sys::KernelError&) {  // no IPv6, no conntrack: nothing of it is counted
+    } catch (const sys::KernelError& error) {
+      // No IPv6, no conntrack: nothing of it is counted.
+      if (needed == Needed::always || error.code().value() != ENOENT) throw;
     }
   }
   static std::string text_of(const File& file) {

@@ -1,7 +1,12 @@
 // The namespace's counters beside `nstat`, which in a new namespace starts at nothing too.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <map>
 #include <sstream>
 
+#include "system/descriptor.hpp"
+#include "system/error.hpp"
 #include "watched.hpp"
 
 namespace lab::test {
@@ -54,6 +59,21 @@ TEST(CountersCollector, IsSilentAboutWhatWasBeforeTheStart) {
     counters->start(kept);
     counters->finish(kept);
     for (const auto& counter : kept.all<Counter>()) EXPECT_FALSE(counter.name.starts_with("Tcp")) << counter.name;
+  });
+}
+
+// A file that is there and can't be read is no file without counts: a verdict would take them for zero.
+TEST(CountersCollector, IsNotThereWhereOneOfItsFilesCannotBeRead) {
+  in_namespace([] {
+    const sys::Descriptor lowest(sys::check(::dup(STDIN_FILENO), "a descriptor"));
+    for (rlim_t spare = 1; spare <= 4; ++spare) {
+      rlimit all{};
+      sys::check(::prlimit(0, RLIMIT_NOFILE, nullptr, &all), "limits");
+      const rlimit few{static_cast<rlim_t>(lowest.get()) + spare, all.rlim_max};
+      sys::check(::prlimit(0, RLIMIT_NOFILE, &few, nullptr), "limits");
+      EXPECT_THROW(evidence::make_counters(""), sys::KernelError) << spare - 1 << " of its files fit";
+      sys::check(::prlimit(0, RLIMIT_NOFILE, &all, nullptr), "limits");
+    }
   });
 }
 
