@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "commands/catalogue.hpp"
 #include "commands/commands.hpp"
@@ -83,8 +84,9 @@ scenario::Scenario read(const DiagnoseArguments& arguments, const std::string& t
   return std::move(scenario);
 }
 
-Report run_it(const std::vector<scenario::Scenario>& one, const DiagnoseArguments& arguments) {
-  Report report;
+// Nothing when it was interrupted before the programs had their turn.
+std::optional<Report> run_it(const std::vector<scenario::Scenario>& one, const DiagnoseArguments& arguments) {
+  std::optional<Report> report;
   const run::Batch batch{.scenarios = &one,
                          .done =
                              [&](std::size_t, Report&& landed) {
@@ -98,9 +100,10 @@ Report run_it(const std::vector<scenario::Scenario>& one, const DiagnoseArgument
                              .command = arguments.machine.command};
   catch_interrupts();
   run::run_many(batch, options, interrupted());
-  report.bare = true;
+  if (!report) return report;
+  report->bare = true;
   // What never fired is told; it is the programs that were asked about, not the faults.
-  if (report.result == Result::fault_not_fired || report.result == Result::fail) report.result = Result::pass;
+  if (report->result == Result::fault_not_fired || report->result == Result::fail) report->result = Result::pass;
   return report;
 }
 
@@ -131,8 +134,9 @@ int diagnose(const DiagnoseArguments& arguments) {
   const auto ruleset = ruleset_text(arguments);
   const std::vector<scenario::Scenario> one{read(arguments, improvise(arguments, ruleset))};
   Teller teller(arguments.telling, 1);
-  const auto report = run_it(one, arguments);
-  if (interrupt_signal()) return 128 + interrupt_signal();
+  const auto landed = run_it(one, arguments);
+  if (!landed) return 128 + interrupt_signal();
+  const auto& report = *landed;
   if (arguments.telling.format == Format::text && !arguments.telling.tap && arguments.telling.verbosity >= 0) {
     auto output = Output::standard();
     write_outputs(output.stream(), report);
@@ -141,7 +145,7 @@ int diagnose(const DiagnoseArguments& arguments) {
   teller.tell(report);
   teller.finish();
   save(arguments, ruleset, report);
-  return teller.status();
+  return interrupt_signal() ? 128 + interrupt_signal() : teller.status();
 }
 
 }  // namespace lab::commands

@@ -1,5 +1,5 @@
-// Ctrl-C and its like: the first asks a batch to end and report what it has, a second ends lab at once (every sandbox
-// dies with it).
+// Ctrl-C and its like: the first asks a run or a batch to end and report what it has, a second ends lab at once (every
+// sandbox dies with it).
 #pragma once
 
 namespace lab::commands {

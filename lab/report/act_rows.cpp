@@ -36,6 +36,10 @@ class Acts {
  public:
   explicit Acts(const FlowFilter& flow) : flow_(flow) {}
 
+  void see(const evidence::Milestone& milestone, std::int64_t t_ns) {
+    if (milestone.what == "stopping") stopping_ = t_ns;
+  }
+
   void see(const evidence::StepDone& s, std::int64_t t_ns) {
     if (s.start_ns == 0 || s.outcome == "not reached") return;
     auto side = flow_.socket(s.local, s.peer);
@@ -49,6 +53,11 @@ class Acts {
     auto side = flow_.socket(c.local, c.peer);
     // A call on no connection of ours matters when it failed; EAGAIN is an event loop's daily bread.
     if (c.error == EAGAIN) return;
+    // What it came back with is the lab's end of the other program.
+    if (stopping_ && t_ns > stopping_ && c.returned && c.result <= 0) {
+      if (c.start_ns < stopping_ && side != Side::none) put(side, c.start_ns, c.name + ": still waiting");
+      return;
+    }
     if (side == Side::none && c.error != 0 && !(c.local.known() && c.peer.known())) side = flow_.task(c.pid, c.tid);
     span(side, c.start_ns, c.returned ? t_ns : 0, acts(c.name), c.name, result(c));
   }
@@ -105,6 +114,7 @@ class Acts {
   }
 
   const FlowFilter& flow_;
+  std::int64_t stopping_ = 0;
   std::vector<Row> rows_;
 };
 

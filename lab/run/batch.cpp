@@ -163,6 +163,13 @@ class Sky {
     }
   }
 
+  // Whoever is under way ends early and is judged; false where nobody is.
+  bool stop() {
+    bool any = false;
+    for (auto& slot : slots_) any |= slot.flight->stop();
+    return any || !landed_.empty();
+  }
+
   // Waits for those that have landed.
   void settle(InOrder& results) {
     while (!landed_.empty()) leave(landed_.begin(), results);
@@ -221,7 +228,9 @@ void run_many(const Batch& batch, const Options& options, const volatile bool& i
   ours.alone = total == 1;
   Sky sky(ours, std::any_of(scenarios.begin(), scenarios.end(), runs_program));
   std::size_t next = 0;
-  while (!interrupted && results.go_on() && (next < total || sky.flying() || sky.landed())) {
+  bool stopping = false;
+  while (results.go_on() && (next < total || sky.flying() || sky.landed())) {
+    if (interrupted && !std::exchange(stopping, true) && !(ours.alone && sky.stop())) break;
     while (next < total && sky.flying() < batch.jobs && sky.landed() < kMostLanded) {
       sky.launch(next, scenarios[next / batch.repeat], results);
       ++next;

@@ -57,9 +57,9 @@ void Teller::failure(Failure kind, const std::string& reason) {
 void Teller::ready() { frame(kReady, {}); }
 void Teller::attach() { frame(kAttach, {}); }
 
-void Teller::times(std::int64_t started, std::int64_t acting, std::int64_t ended, bool deadline) {
+void Teller::times(std::int64_t started, std::int64_t acting, std::int64_t ended, RunEnd end) {
   if (!evidence_.empty()) frame(kEvidence, std::exchange(evidence_, {}));
-  frame(kTimes, fmt::format("{} {} {} {}", started, acting, ended, deadline ? 1 : 0));
+  frame(kTimes, fmt::format("{} {} {} {}", started, acting, ended, static_cast<int>(end)));
 }
 
 void Teller::flush() {
@@ -134,10 +134,13 @@ void Listener::message(char kind, std::string_view payload) {
     case kAttach:
       if (wishes_.attach) wishes_.attach();
       break;
-    case kTimes:
-      words >> gathered_.started_ns >> gathered_.acting_ns >> gathered_.ended_ns >> gathered_.deadline;
+    case kTimes: {
+      int end = 0;
+      words >> gathered_.started_ns >> gathered_.acting_ns >> gathered_.ended_ns >> end;
+      gathered_.end = static_cast<RunEnd>(end);
       whole_ = true;
       break;
+    }
     default:
       throw sys::LabError(fmt::format("the sandbox sent a message of unknown kind {}", static_cast<int>(kind)));
   }

@@ -26,7 +26,7 @@ class Teller : public evidence::Sink {
   void failure(Failure kind, const std::string& reason);
   void ready();   // set-up is finished
   void attach();  // asks lab to attach its program to the groups
-  void times(std::int64_t started_ns, std::int64_t acting_ns, std::int64_t ended_ns, bool deadline);
+  void times(std::int64_t started_ns, std::int64_t acting_ns, std::int64_t ended_ns, RunEnd end);
   void flush();
   std::uint64_t events() const { return events_; }
 

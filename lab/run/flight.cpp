@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "run/orders.hpp"
 #include "run/telling.hpp"
 #include "system/error.hpp"
 #include "system/process.hpp"
@@ -20,6 +21,8 @@ namespace {
 
 // How much longer than its own deadline a sandbox may take for set-up, last snapshots and clean-up.
 constexpr std::int64_t kSlack = 10'000'000'000;
+// The same of one that was told to stop: somebody sits there and waits.
+constexpr std::int64_t kStopPatience = 3'000'000'000;
 
 std::string absolute_folder(const std::string& path) {
   std::error_code ignored;
@@ -112,6 +115,18 @@ bool Flight::traces_calls() const {
 void Flight::ready() {
   if (auto* probe = probe_()) watched_ = probe->watch(evidence::namespaces_of(sandbox_->pid()));
   answer(0);
+  under_way_ = true;
+}
+
+bool Flight::stop() {
+  if (!under_way_) return false;
+  try {
+    answer(Orders::kStop);
+  } catch (const sys::KernelError&) {
+    return true;  // it has ended meanwhile
+  }
+  last_call_ = sys::Deadline::after_ns(kStopPatience);
+  return true;
 }
 
 void Flight::attach() {

@@ -42,6 +42,8 @@ class Flight {
   // The moment at which a sandbox that no longer answers is killed (its own deadline and more than its clean-up).
   const sys::Deadline& last_call() const { return last_call_; }
   void abort(const std::string& why);
+  // As the deadline would: the verdict is about what was seen so far. False before anything acted.
+  bool stop();
   // Init has said its last word; all that is left of the sandbox is init, on its way out.
   bool whole() const { return listener_.whole(); }
   // Blocks until everything inside is gone.
@@ -64,7 +66,8 @@ class Flight {
   Listener listener_;
   sys::Descriptor records_, go_;
   std::int64_t began_ns_ = 0, ended_ns_ = 0;
-  int status_ = 0;  // init's wait status
+  bool under_way_ = false;  // the actors have their turn
+  int status_ = 0;          // init's wait status
   sys::Deadline last_call_;
   Programs programs_;
   Groups groups_;  // gone after the sandbox

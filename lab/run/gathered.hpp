@@ -26,14 +26,17 @@ enum class Failure {
   invalid,      // the scenario can't be run as written (a program that does not exist, a rule the kernel refuses): 2
 };
 
+// What ended a run's main part.
+enum class RunEnd { complete, deadline, interrupted };
+
 struct Gathered {
   evidence::Timeline timeline;  // without the operator's steps
   std::vector<evidence::StepDone> operator_steps;
   std::vector<FaultCount> seccomp;      // from the notifier, in rule order of each actor
   std::vector<report::RuleLine> rules;  // typed rules with their counters at the end, whatever collectors ran
   Failure failure = Failure::none;
-  std::string reason;                                        // of the failure
-  bool deadline = false;                                     // the run's own deadline passed
+  std::string reason;  // of the failure
+  RunEnd end = RunEnd::complete;
   std::int64_t started_ns = 0, acting_ns = 0, ended_ns = 0;  // init began; first actor started; evidence complete
 };
 

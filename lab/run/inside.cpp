@@ -5,6 +5,7 @@
 #include "run/cast.hpp"
 #include "run/live.hpp"
 #include "run/operator.hpp"
+#include "run/orders.hpp"
 #include "run/recipe.hpp"
 #include "run/rulesets.hpp"
 #include "run/stage.hpp"
@@ -17,32 +18,21 @@ namespace {
 
 using scenario::Role;
 
-// 0, or an errno.
-int answer(const sys::Descriptor& go) {
-  std::int32_t error = 0;
-  while (true) {
-    const auto n = ::read(go.get(), &error, sizeof error);
-    if (n < 0 && errno == EINTR) continue;
-    if (sys::check(n, "read lab's answer") == 0) throw sys::LabError("lab went away");
-    return error;
-  }
-}
-
 // lab's kernel collector has to watch before the first actor does anything.
-void wait_for_go(Teller& teller, const sys::Descriptor& go) {
+void wait_for_go(Teller& teller, Orders& orders) {
   teller.ready();
   teller.flush();
-  if (go.valid()) answer(go);
+  if (orders.descriptor() >= 0) orders.answer();
 }
 
 // A group is lab's to change, a link the sandbox's own: the server's, for what arrives there.
-void attach(const std::string& what, const Setup& setup, const std::vector<sandbox::Netns>& namespaces,
-            Teller& teller) {
+void attach(const std::string& what, const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Teller& teller,
+            Orders& orders) {
   if (what == "xdp-drop")
     return sandbox::inside(netns_of(namespaces, Role::server), [&] { attach_to_link(setup.programs->xdp); });
   teller.attach();
   teller.flush();
-  if (const int error = answer(setup.go)) throw sys::KernelError(error, "attach " + what);
+  if (const int error = orders.answer()) throw sys::KernelError(error, "attach " + what);
 }
 
 void tell_rules(const Rulesets& rules, Teller& teller) {
@@ -57,17 +47,18 @@ void run(Setup& setup, Teller& teller) {
   const auto namespaces = sandbox::furnish(setup.plan);
   Watchers watchers(namespaces, *setup.options);
   Rulesets rules(*setup.scenario, namespaces);
+  Orders orders(std::move(setup.go));
   LiveWire live;
   teller.show([&](const evidence::Event& event) { live.see(event); });
   Acts acts(*setup.scenario, namespaces, rules, watchers, live, teller);
   Cast cast(setup, namespaces, teller, watchers, acts);
-  acts.meet(cast, [&](const std::string& what) { attach(what, setup, namespaces, teller); });
+  acts.meet(cast, [&](const std::string& what) { attach(what, setup, namespaces, teller, orders); });
   watchers.start(teller);  // nothing happens before the go, and lab may have to load its kernel collector meanwhile
-  wait_for_go(teller, setup.go);
+  wait_for_go(teller, orders);
 
   const auto acting = sys::now_ns();
-  Stage stage(*setup.scenario, teller, watchers, cast);
-  const bool deadline = stage.perform();
+  Stage stage(*setup.scenario, teller, watchers, cast, &orders);
+  const auto end = stage.perform();
   tell_rules(rules, teller);
   stage.clear();
   for (auto account : watchers.accounts()) {
@@ -75,7 +66,7 @@ void run(Setup& setup, Teller& teller) {
     teller.account(account);
   }
   for (const auto& account : cast.accounts()) teller.account(account);
-  teller.times(started, acting, sys::now_ns(), deadline);
+  teller.times(started, acting, sys::now_ns(), end);
   teller.show({});
   teller.flush();  // lab judges while the collectors are closed
   if (setup.options->alone) rules.hurry();

@@ -32,7 +32,8 @@ struct Outcome {
 report::Report run_one(const scenario::Scenario& scenario, const Options& options);
 
 // Many at once, `jobs` sandboxes in parallel; `done` is called in the order of `scenarios`. Ends early when
-// `interrupted` is set (by a signal handler) or `done` returns false.
+// `interrupted` is set (by a signal handler) or `done` returns false. An interrupted run that is the only one is told,
+// with what was seen so far.
 struct Batch {
   const std::vector<scenario::Scenario>* scenarios = nullptr;
   std::uint64_t repeat = 1;

@@ -50,11 +50,12 @@ class Listeners : public evidence::Sink {
 
 }  // namespace
 
-Stage::Stage(const scenario::Scenario& scenario, Teller& teller, Watchers& watchers, Cast& cast)
+Stage::Stage(const scenario::Scenario& scenario, Teller& teller, Watchers& watchers, Cast& cast, Orders* orders)
     : scenario_(scenario),
       teller_(teller),
       watchers_(watchers),
       cast_(cast),
+      orders_(orders),
       signals_(child_signals()),
       deadline_(sys::Deadline::after_ns(scenario.timeout.count())) {}
 
@@ -73,7 +74,7 @@ void Stage::start_servers(Role role) {
   const auto patience = sys::Deadline::at_ns(std::min(deadline_.at(), sys::now_ns() + scenario_.timeout.count() / 2));
   const bool ready =
       wait_until([&] { return cast_.ready(role) && (listening(awaited) || gone(role)); }, patience, !awaited.empty());
-  if (!ready) milestone("not-listening");
+  if (!ready && !stopped()) milestone("not-listening");
 }
 
 // What a daemon leaves behind may still come to listen.
@@ -101,14 +102,25 @@ int Stage::serve_until(pid_t child) {
   }
 }
 
-bool Stage::perform() {
+// Nobody is started behind the order to stop: who never had a turn must not look like one that did nothing.
+RunEnd Stage::play() {
   start_servers();
+  if (stopped()) {
+    milestone("unstarted");
+    return RunEnd::interrupted;
+  }
   next_snapshot_ns_ = sys::now_ns() + kFirstSnapshot;
   snapshot_step_ns_ = kFirstSnapshot;
   cast_.start(Role::op);
   cast_.start(Role::client);
-  const bool in_time = wait_until([&] { return main_part_ended(); }, deadline_);
-  milestone(in_time ? "clients-ended" : "deadline");
+  if (wait_until([&] { return main_part_ended(); }, deadline_)) return RunEnd::complete;
+  return stopped() ? RunEnd::interrupted : RunEnd::deadline;
+}
+
+RunEnd Stage::perform() {
+  const auto end = play();
+  const bool in_time = end == RunEnd::complete;
+  milestone(in_time ? "clients-ended" : end == RunEnd::deadline ? "deadline" : "interrupted");
   cast_.look_at_groups();
   if (!cast_.all_ended()) watchers_.snapshot(teller_, "change", true);
   if (in_time)
@@ -116,7 +128,7 @@ bool Stage::perform() {
                sys::Deadline::at_ns(std::min(deadline_.at(), sys::now_ns() + scenario_.grace.count())));
   watchers_.finish(teller_);
   milestone("stopping");
-  return !in_time;
+  return end;
 }
 
 void Stage::clear() {
@@ -128,7 +140,7 @@ bool Stage::wait_until(const std::function<bool()>& done, const sys::Deadline& d
   while (true) {
     cast_.check();
     if (done()) return true;
-    if (deadline.passed()) return false;
+    if (deadline.passed() || stopped()) return false;
     int wait = deadline.poll_ms();
     if (poll_listeners) wait = std::min(wait, kListenPoll);
     if (next_snapshot_ns_) wait = std::min(wait, sys::Deadline::at_ns(next_snapshot_ns_).poll_ms());
@@ -152,18 +164,20 @@ void Stage::pump(int timeout_ms, int also) {
   const auto of_watchers = waiting.size();
   for (int fd : watchers_.descriptors()) waiting.push_back({fd, POLLIN, 0});
   if (also >= 0) waiting.push_back({also, POLLIN, 0});
+  waiting.push_back({orders_ ? orders_->descriptor() : -1, POLLIN, 0});  // poll passes over a negative one
 
   const int n = ::poll(waiting.data(), waiting.size(), timeout_ms);
   if (n < 0 && errno == EINTR) return;
   sys::check(n, "poll");
   if (waiting[0].revents) ::_exit(125);  // lab is gone
+  if (waiting.back().revents) orders_->take();
   const auto readable = [](const pollfd& p) { return p.revents != 0; };
   const auto middle = waiting.begin() + static_cast<std::ptrdiff_t>(of_watchers);
   if (std::any_of(waiting.begin() + 2, middle, readable))
     cast_.serve([&](int fd) {
       return std::any_of(waiting.begin() + 2, middle, [&](auto& p) { return p.fd == fd && p.revents; });
     });
-  if (std::any_of(middle, waiting.end(), readable)) watchers_.drain(teller_);
+  if (std::any_of(middle, waiting.end() - 1, readable)) watchers_.drain(teller_);
   if (waiting[1].revents) {
     signalfd_siginfo info[16];
     while (::read(signals_.get(), info, sizeof info) > 0) {

@@ -3,6 +3,7 @@
 
 #include "run/cast.hpp"
 #include "run/channel.hpp"
+#include "run/orders.hpp"
 #include "run/watchers.hpp"
 #include "scenario/types.hpp"
 #include "system/clock.hpp"
@@ -11,9 +12,10 @@ namespace lab::run {
 
 class Stage {
  public:
-  Stage(const scenario::Scenario& scenario, Teller& teller, Watchers& watchers, Cast& cast);
-  // To the last snapshot. Returns whether the run's own deadline passed.
-  bool perform();
+  // `orders`: null where nobody gives any.
+  Stage(const scenario::Scenario& scenario, Teller& teller, Watchers& watchers, Cast& cast, Orders* orders = nullptr);
+  // To the last snapshot.
+  RunEnd perform();
   // Ends whoever still runs, and reports what they did. Segments that a kill sends are nobody's doing but the lab's.
   void clear();
 
@@ -25,18 +27,21 @@ class Stage {
  private:
   void start_servers(scenario::Role role);
   bool listening(const std::vector<const scenario::Actor*>& servers);
-  // Serves events until `done` or the deadline; false when the deadline came first.
+  // Serves events until `done`; false when the deadline or the order to stop came first.
   bool wait_until(const std::function<bool()>& done, const sys::Deadline& deadline, bool poll_listeners = false);
   void pump(int timeout_ms, int also = -1);
   void snapshot_if_due();
   void milestone(const char* what);
   bool main_part_ended() const;
+  bool stopped() const { return orders_ && orders_->stop(); }
+  RunEnd play();
   bool gone(scenario::Role role) const;
 
   const scenario::Scenario& scenario_;
   Teller& teller_;
   Watchers& watchers_;
   Cast& cast_;
+  Orders* orders_;
   sys::Descriptor signals_;
   sys::Deadline deadline_;
   std::int64_t next_snapshot_ns_ = 0, snapshot_step_ns_ = 0;

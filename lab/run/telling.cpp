@@ -99,7 +99,7 @@ void add_counters(Report& report) {
 }
 
 Result result_of(const scenario::Scenario& scenario, const Gathered& gathered, const Report& report) {
-  if (gathered.deadline) return Result::timeout;
+  if (gathered.end != RunEnd::complete) return Result::timeout;
   if (std::any_of(report.expectations.begin(), report.expectations.end(), [](auto& e) { return !e.held; }))
     return Result::fail;
   if (std::any_of(report.faults.begin(), report.faults.end(), [&](auto& f) { return missing(f, scenario.expect); }))
@@ -144,6 +144,18 @@ std::string lacking(const scenario::Scenario& scenario, const Report& report) {
 
 double ms(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
 
+std::string why_cut_short(const scenario::Scenario& scenario, const Gathered& gathered) {
+  switch (gathered.end) {
+    case RunEnd::deadline:
+      return fmt::format("the run's deadline of {} ms passed",
+                         std::chrono::duration_cast<std::chrono::milliseconds>(scenario.timeout).count());
+    case RunEnd::interrupted:
+      return fmt::format("interrupted after {:.0f} ms", ms(gathered.ended_ns - gathered.acting_ns));
+    default:
+      return {};
+  }
+}
+
 }  // namespace
 
 Report tell(const scenario::Scenario& scenario, Gathered&& gathered) {
@@ -165,9 +177,7 @@ Report tell(const scenario::Scenario& scenario, Gathered&& gathered) {
   for (const auto& step : gathered.operator_steps) actors.see(step);
   report.actors = actors.take();
   report.result = result_of(scenario, gathered, report);
-  if (gathered.deadline)
-    report.reason = fmt::format("the run's deadline of {} ms passed",
-                                std::chrono::duration_cast<std::chrono::milliseconds>(scenario.timeout).count());
+  report.reason = why_cut_short(scenario, gathered);
   if (const auto why = lacking(scenario, report); !why.empty()) {
     report.result = Result::skipped;
     report.reason = why;

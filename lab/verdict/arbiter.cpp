@@ -208,8 +208,9 @@ Decision decide_without_connections(const Facts& facts) {
   auto& v = d.verdict;
   const auto* entry = cause("connect/never-tried");
   if (auto kept = kept_from_connecting(facts)) return *kept;
-  if (facts.any_connect || !facts.on("wire")) {
-    v.summary = "No connection was seen";
+  if (facts.any_connect || facts.unstarted || !facts.on("wire")) {
+    v.summary = facts.unstarted ? "No connection was seen: the run ended before every program was started"
+                                : "No connection was seen";
     for (const auto next : entry->next) v.next.emplace_back(next);
     for (auto& missing : missing_sources(facts)) v.next.push_back(std::move(missing));
     return d;

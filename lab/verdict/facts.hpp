@@ -50,7 +50,7 @@ struct Facts {
   std::vector<TooBigEaten> too_big;
   std::vector<KernelReset> stray_resets;             // built for a socket whose address was not told
   std::map<std::string, std::uint64_t> wire_resets;  // resets seen leaving, by namespace
-  Mark clients_ended, deadline, stopping;
+  Mark clients_ended, unstarted, stopping;           // unstarted: the run ended before every program had its turn
   std::int64_t first_ns = 0, last_ns = 0;
   bool any_connect = false;  // somebody called connect()
 

@@ -59,6 +59,7 @@ class Ledger {
   void listening(const evidence::SocketState& socket, Mark mark);
 
   // ledger_acts.cpp
+  bool swept_away(Deed& deed) const;
   void take(const evidence::StepDone& step, Mark mark);
   void take(const evidence::Call& call, Mark mark);
   void take(const evidence::FilterAct& act, Mark mark);

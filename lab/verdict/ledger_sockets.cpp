@@ -29,10 +29,12 @@ void Ledger::listening(const evidence::SocketState& socket, Mark mark) {
 
 void Ledger::take(const evidence::SocketState& socket, Mark mark) {
   if (facts_.stopping && socket.when == "destroyed") return;  // swept away by the end of the run
-  if (socket.state == "LISTEN" || !socket.peer.known() || socket.peer.port == 0) {
+  // One that is destroyed listens no more; a client's, which has lost its peer, never did.
+  if (socket.state == "LISTEN" || (socket.when == "destroyed" && listens(socket.local) && !socket.peer.port)) {
     if (socket.local.known() && socket.local.port) listening(socket, mark);
     return;
   }
+  if (!socket.peer.known() || socket.peer.port == 0) return;
   auto found = find(socket.local, socket.peer);
   if (!found.conn) {
     // A socket that is just being put away shows CLOSE and no local port (tcp_time_wait, net/ipv4/tcp_minisocks.c).

@@ -81,7 +81,7 @@ void Ledger::take(const evidence::SystemFact& fact, Mark mark) {
 
 void Ledger::take(const evidence::Milestone& milestone, Mark mark) {
   if (milestone.what == "clients-ended") facts_.clients_ended = mark;
-  if (milestone.what == "deadline") facts_.deadline = mark;
+  if (milestone.what == "unstarted") facts_.unstarted = mark;
   if (milestone.what == "stopping" && !facts_.stopping) facts_.stopping = mark;
 }
 

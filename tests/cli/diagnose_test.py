@@ -1,9 +1,14 @@
 """lab diagnose: the user's own programs."""
 
 import json
+import os
+import pathlib
+import select
+import signal
+import subprocess
 import unittest
 
-from lab import Case, both_users, needs
+from lab import DEADLINE, LAB, Case, both_users, drop_root, needs
 
 PYTHON = "/usr/bin/python3"  # one that every user can start
 
@@ -26,6 +31,18 @@ try:
 except OSError as e:
     print(type(e).__name__, file=sys.stderr, flush=True)
     sys.exit(4)
+"""
+# Waits for a server that says nothing, and tells a fifo once it does: the thread's blocking call has the socket as its
+# first argument (man proc, /proc/pid/syscall).
+PATIENT = """
+import os, socket, threading
+c = socket.create_connection((os.environ["LAB_HOST"], int(os.environ["LAB_PORT"])))
+waiter = threading.Thread(target=c.recv, args=(100,))
+waiter.start()
+while open(f"/proc/self/task/{waiter.native_id}/syscall").read().split()[1:2] != [hex(c.fileno())]:
+    os.sched_yield()
+os.write(os.open("waiting", os.O_WRONLY), b"x")
+waiter.join()
 """
 RULES = """
 table inet mine {
@@ -150,3 +167,77 @@ class Diagnose(Case):
 
 if __name__ == "__main__":
     unittest.main()
+
+
+class Interrupted(Case):
+    """Ctrl-C in a run that hangs."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("server.py", SERVER)
+        self.write("patient.py", PATIENT)
+        os.mkfifo(self.folder / "waiting")
+        (self.folder / "waiting").chmod(0o666)
+
+    def start(self, *words, rootless=False):
+        """Until the client waits."""
+        fifo = os.open(self.folder / "waiting", os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, fifo)
+        process = subprocess.Popen([LAB, *words], cwd=self.folder, env=self.environment(), stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=drop_root if rootless else None)
+        self.addCleanup(process.kill)
+        self.assertTrue(select.select([fifo], [], [], DEADLINE)[0], "the client never came to wait")
+        os.read(fifo, 1)
+        return process
+
+    def hanging(self, *more, rootless=False):
+        return self.start("diagnose", "--server", f"{PYTHON} server.py 8888", "--client", f"{PYTHON} patient.py", "--port", "8888",
+                          "--timeout", "10m", *more, rootless=rootless)
+
+    @both_users
+    def test_the_first_ends_the_run_and_tells_what_was_seen(self, rootless):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            process = self.hanging(rootless=rootless)
+            process.send_signal(number)
+            out, err = process.communicate(timeout=DEADLINE)
+            self.assertEqual(process.returncode, 128 + number, out + err)
+            self.assertRegex(out, r"(?m)^(confirmed|likely) application/not-(answering|accepting): ")  # by how far the server had come
+            self.assertRegex(" ".join(out.split()), r"\(interrupted after \d+ ms\)")
+
+    def test_a_single_scenario_is_told_too(self):
+        self.write("hangs.toml", f"""
+summary = "Both wait"
+timeout = "10m"
+[server]
+steps = ["accept", "recv 64"]
+[client]
+run = ["{PYTHON}", "patient.py"]
+[expect]
+cause = "application/not-answering"
+""")
+        process = self.start("run", "./hangs.toml", "-o", "json")
+        process.send_signal(signal.SIGINT)
+        report = json.loads(process.communicate(timeout=DEADLINE)[0])
+        self.assertEqual(process.returncode, 130)
+        self.assertEqual(report["result"], "timeout")
+        self.assertRegex(report["verdict"]["cause"], "application/not-(answering|accepting)")
+
+    def test_a_second_one_ends_at_once(self):
+        process = self.hanging()
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        init = next(pid for pid in map(int, children) if status_of(pid)["NSpid"].endswith("\t1"))
+        gone = os.pidfd_open(init)
+        self.addCleanup(os.close, gone)
+        os.kill(init, signal.SIGSTOP)  # who is asked to end the run can't
+        process.send_signal(signal.SIGINT)
+        while int(status_of(process.pid)["ShdPnd"], 16):
+            os.sched_yield()
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=DEADLINE)
+        self.assertEqual((process.returncode, out), (130, ""), err)
+        self.assertTrue(select.select([gone], [], [], DEADLINE)[0], "the sandbox is still there")
+
+
+def status_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip(" ") for name, _, value in (line.partition(":") for line in lines)}

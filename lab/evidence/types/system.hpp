@@ -76,8 +76,8 @@ struct SystemFact {
   }
 };
 
-// ---- lab: what the run itself did that shaped the evidence: "clients-ended", "deadline", "grace-over", "stopping",
-// "end".
+// ---- lab: what the run itself did that shaped the evidence: "clients-ended", "deadline", "interrupted", "unstarted",
+// "grace-over", "stopping", "end".
 struct Milestone {
   std::string what;
   bool operator==(const Milestone&) const = default;

@@ -180,5 +180,23 @@ TEST(Pick, WithoutAVerdictTheFirstSyn) {
   EXPECT_FALSE(pick(r));
 }
 
+TEST(Ladder, ACallThatTheEndOfTheRunEndedWasStillWaiting) {
+  const auto read = [](std::int64_t result) {
+    return evidence::Call{.pid = 10,
+                          .tid = 10,
+                          .name = "recvfrom",
+                          .result = result,
+                          .start_ns = kZero + kMs,
+                          .local = kClient,
+                          .peer = kServer};
+  };
+  evidence::Timeline t;
+  t.events = {at(0, segment(true, "S", 100, 0)), at(900 * kMs, evidence::Milestone{"stopping"}),
+              at(901 * kMs, read(0))};
+  EXPECT_THAT(texts(climb(t, connection(), true)), testing::ElementsAre("SYN", "recvfrom: still waiting"));
+  t.events.back() = at(901 * kMs, read(5));
+  EXPECT_THAT(texts(climb(t, connection(), true)), testing::ElementsAre("SYN", "recvfrom ...", "recvfrom: 5 bytes"));
+}
+
 }  // namespace
 }  // namespace lab::report

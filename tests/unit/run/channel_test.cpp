@@ -38,7 +38,7 @@ std::string a_run() {
     teller.operator_step({.role = "operator", .actor = "operator", .outcome = "ok", .end_ns = 9});
     teller.seccomp({.kind = "seccomp", .name = "server: recvfrom errno EPERM", .count = 3});
     teller.account({.name = "wire", .on = true, .events = 5});
-    teller.times(1, 2, 3, true);
+    teller.times(1, 2, 3, lab::run::RunEnd::deadline);
   });
 }
 
@@ -52,7 +52,7 @@ void expect_a_run(const Gathered& gathered) {
   EXPECT_EQ(gathered.seccomp[0].count, 3U);
   ASSERT_EQ(gathered.timeline.provenance.collectors.size(), 1U);
   EXPECT_EQ(gathered.acting_ns, 2);
-  EXPECT_TRUE(gathered.deadline);
+  EXPECT_EQ(gathered.end, lab::run::RunEnd::deadline);
 }
 
 TEST(Channel, EverythingArrives) {

@@ -39,6 +39,18 @@ TEST(Connect, RefusedAndTheListenerIsElsewhere) {
   EXPECT_THAT(s.verdict().summary, testing::HasSubstr("the only listener is on 127.0.0.1:8080"));
 }
 
+// A client's socket whose connect failed is destroyed without a peer.
+TEST(Connect, RefusedAndAClientsOwnSocketIsNoListener) {
+  Story s;
+  s.listener("127.0.0.1:8080", 0, 0, {}, "", "destroyed").to("127.0.0.1:9999").wire("C>S S 0").wire("S>C RA 0");
+  s.act('C', "connect", {.error = ECONNREFUSED});
+  s.put(
+      evidence::SocketState{.local = *evidence::parse_address("0.0.0.0:45000"), .state = "CLOSE", .when = "destroyed"});
+  s.counter("TcpOutRsts", 1).end();
+  EXPECT_VERDICT(s, "connect/refused", "confirmed");
+  EXPECT_EQ(s.verdict().summary, "Nobody listens on 127.0.0.1:9999: the connection was refused");
+}
+
 TEST(Connect, RefusedByARule) {
   Story s;
   s.traced("C>S S 0", {.action = "reject", .text = "tcp dport 8080 reject with tcp reset"})
@@ -123,6 +135,15 @@ TEST(Connect, NeverTried) {
   EXPECT_VERDICT(s, "connect/never-tried", "confirmed");
   s.drop_source("wire");
   EXPECT_NOT_WRONGLY_CONFIRMED(s, "connect/never-tried");
+}
+
+TEST(Connect, WhoWasNeverStartedIsNotSaidToHaveNeverTried) {
+  Story s;
+  s.act('S', "sleep 10ms", {.ms = 10})
+      .put(evidence::Milestone{"unstarted"})
+      .put(evidence::Milestone{"interrupted"})
+      .end();
+  EXPECT_VERDICT(s, "unknown", "unknown");
 }
 
 TEST(Run, TheMostFrequentCauseAndTheOthersCounted) {

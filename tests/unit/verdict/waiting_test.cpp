@@ -237,5 +237,18 @@ TEST(Stopped, ContinuedInTimeIsNoCause) {
   EXPECT_VERDICT(s, "none", "confirmed");
 }
 
+// The lab stops one program after the other: the other's end of file comes from that.
+TEST(NotAnswering, WhatTheLabsOwnEndBringsAboutIsNoClose) {
+  for (const bool server_first : {true, false}) {
+    Story s(Acts::calls);
+    s.handshake().wait(900).process(kServerPid, "sleeping");
+    s.put(evidence::Milestone{"deadline"}).put(evidence::Milestone{"stopping"});
+    s.act(server_first ? 'C' : 'S', "recv 64", {.bytes = 0, .ago = 800});
+    s.act(server_first ? 'S' : 'C', "recv 64", {.ago = 800, .pending = true});
+    s.put(evidence::Milestone{"end"});
+    EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+  }
+}
+
 }  // namespace
 }  // namespace lab::verdict
