@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "commands/completion.hpp"
 #include "commands/parser.hpp"
+#include "report/lines.hpp"
 #include "scenario/nearest.hpp"
 #include "system/version.hpp"
 
@@ -13,7 +15,7 @@ namespace lab::commands {
 namespace {
 
 constexpr const char* kStatuses =
-    "Exit status: 0 everything held, 1 an expectation did not hold, 2 usage or an invalid file, 3 inconclusive,\n"
+    "Exit status: 0 everything held, 1 an expectation did not hold, 2 usage or an invalid file, 3 inconclusive, "
     "5 a fault never fired, 77 this machine lacks a feature, 124 the deadline passed, 125 the lab itself failed.";
 
 std::vector<std::string> known_words(const CLI::App& app) {
@@ -28,6 +30,32 @@ std::vector<std::string> known_words(const CLI::App& app) {
 std::string help_of(const CLI::App& app) {
   const auto& used = app.get_subcommands();
   return used.empty() ? "lab --help" : fmt::format("lab {} --help", used.front()->get_name());
+}
+
+// An option that is given is meant: an empty value is a variable that was not set, in most scripts.
+void refuse_empty_values(const CLI::App& app) {
+  for (const auto* sub : app.get_subcommands())
+    for (const auto* option : sub->get_options())
+      for (const auto& value : option->results())
+        if (value.empty() && !option->get_positional())
+          throw UsageError(fmt::format("{} '': an empty {}", option->get_name(), option->get_type_name()),
+                           help_of(app));
+}
+
+// CLI11 does not fill lines. What stands in its second column goes on there.
+std::string filled(const std::string& help) {
+  constexpr int width = 80, column = 30;
+  std::string text;
+  for (std::size_t at = 0; at < help.size();) {
+    const auto end = std::min(help.find('\n', at), help.size());
+    const std::string_view line(help.data() + at, end - at);
+    at = end + 1;
+    const bool option = line.starts_with("  ") && line.size() > column;
+    const auto first = std::string(line.substr(0, option ? column : 0));
+    const auto rest = line.substr(first.size());
+    text += report::cells(line) <= width ? std::string(line) + "\n" : report::paragraph(first, rest, width);
+  }
+  return text;
 }
 
 // What CLI11 did not expect, with the nearest thing it would have.
@@ -104,9 +132,13 @@ std::function<int()> parse(int argc, const char* const* argv) {
       if (app.get_subcommands().empty() && !app.remaining().empty()) throw unexpected(app);
       throw UsageError(said.what(), help_of(app));
     }
-    app.exit(said);  // --help and --version
+    if (dynamic_cast<const CLI::CallForHelp*>(&said))
+      std::fputs(filled(app.help()).c_str(), stdout);
+    else
+      app.exit(said);  // --version
     return {};
   }
+  refuse_empty_values(app);
   return parser.chosen;
 }
 

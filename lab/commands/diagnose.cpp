@@ -36,7 +36,10 @@ std::string text_of(const std::string& file) {
 
 // Names that the sandbox lacks are told; a ruleset that can't be loaded for them needs --lenient.
 std::string ruleset_text(const DiagnoseArguments& arguments) {
-  if (arguments.ruleset.empty()) return {};
+  if (arguments.ruleset.empty()) {
+    if (arguments.lenient) throw UsageError("--lenient is about the interfaces of a --ruleset, and there is none");
+    return {};
+  }
   const auto text = text_of(arguments.ruleset);
   const auto foreign = foreign_names(text);
   bool fatal = false;
@@ -124,6 +127,9 @@ void save(const DiagnoseArguments& arguments, const std::string& ruleset, const 
   for (const auto& name : idle) fmt::print(stderr, "{}: never fired, and is left out\n", name);
   const auto file = place_for(arguments.save);
   write_new(file, improvise(arguments, ruleset, idle) + expectations_of(report));
+  if (report.result == Result::timeout)
+    fmt::print(stderr, "{}: this run did not end by itself, and lab run will not let it pass: see its [expect]\n",
+               file.string());
   fmt::print(stderr, "wrote {}; try: lab run {}\n", file.string(), file.string());
 }
 

@@ -8,7 +8,6 @@
 
 #include "commands/shell_words.hpp"
 #include "report/lines.hpp"
-#include "report/names.hpp"
 #include "scenario/reader.hpp"
 
 namespace lab::commands {
@@ -38,6 +37,8 @@ std::string value_of(const std::string& text) { return is_number(text) ? text : 
 class Cast {
  public:
   Cast(const DiagnoseArguments& arguments, const std::set<std::string>& without) {
+    named("--server", arguments.server);
+    named("--client", arguments.client);
     if (!arguments.client.empty() && !arguments.command.empty()) {
       throw UsageError("--client and a command behind -- are both the client",
                        "words that are no option count as the command: quote what belongs to --client or --server");
@@ -56,6 +57,7 @@ class Cast {
     }
     for (const auto& filter : arguments.seccomp) {
       auto [call, action] = halves("--seccomp", filter);
+      action.erase(action.find_last_not_of(' ') + 1);
       auto& program = meant(call);
       if (without.contains(fmt::format("{}: {} {}", program.role, call, action))) continue;
       program.filters.emplace_back(call, action);
@@ -64,6 +66,10 @@ class Cast {
   const std::vector<Program>& programs() const { return programs_; }
 
  private:
+  static void named(const char* option, const std::string& command) {
+    if (!command.empty() && shell_words(command).empty())
+      throw UsageError(fmt::format("{} '{}': there is no command in it", option, command));
+  }
   void add(const char* role, std::vector<std::string> words) {
     if (!words.empty()) programs_.push_back({role, std::move(words), {}, {}});
   }
@@ -83,12 +89,18 @@ class Cast {
   std::vector<Program> programs_;
 };
 
-// "errno EMFILE 3+": a last word that reads as a range is the rule's `when`.
+// "errno EMFILE 3+": what stands behind the action is the rule's `when`.
 std::string filter_table(const std::string& role, const std::string& call, std::string action) {
   std::string when;
-  if (const auto space = action.rfind(' '); space != action.npos && scenario::parse_range(action.substr(space + 1))) {
-    when = fmt::format("when = {}\n", toml_string(action.substr(space + 1)));
-    action.resize(space);
+  const auto of_action =
+      action.starts_with("errno ") ? action.find(' ', action.find_first_not_of(' ', 5)) : action.find(' ');
+  if (of_action != action.npos) {
+    const auto range = action.substr(action.find_first_not_of(' ', of_action));
+    if (!scenario::parse_range(range))
+      throw UsageError(fmt::format("--seccomp {}={}: '{}' does not say on which calls", call, action, range),
+                       "3 (the third call), 3+ (from the third on), 3..5 or 3+2 (every second from the third on)");
+    when = fmt::format("when = {}\n", toml_string(range));
+    action.resize(of_action);
   }
   return fmt::format("[[{}.seccomp.rule]]\nsyscall = {}\naction = {}\n{}", role, toml_string(call), toml_string(action),
                      when);
@@ -163,21 +175,6 @@ std::set<std::string> unfired(const report::Report& report) {
     if (!fault.fired && !fault.unobserved) names.insert(fault.name);
   }
   return names;
-}
-
-std::string expectations_of(const report::Report& report) {
-  auto text = fmt::format("\n[expect]\ncause = {}\n", toml_string(report.judgement.run.cause));
-  for (const auto& actor : report.actors) {
-    const auto end = report::ending_of(actor);
-    if (end.empty()) continue;
-    const auto value = actor.exit && !actor.stopped ? end : toml_string(end);
-    text += fmt::format("[expect.{}]\nexit = {}\n", report::actor_name(actor), value);
-  }
-  // Who closes a connection first that both ends are done with is a race.
-  if (report.judgement.connections.size() == 1 && report.judgement.run.cause != "none") {
-    text += fmt::format("[expect.wire]\ncloses = {}\n", toml_string(report.judgement.connections.front().closes));
-  }
-  return text;
 }
 
 }  // namespace lab::commands

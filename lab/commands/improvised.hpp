@@ -19,7 +19,8 @@ std::string improvise(const DiagnoseArguments& arguments, const std::string& rul
 // Faults that never fired: a scenario that has them would fail for that alone.
 std::set<std::string> unfired(const report::Report& report);
 
-// The outcome as [expect]: cause, exits, and what closed it.
+// The outcome as [expect]: cause, exits, and what closed it. What can't be repeated is left out, and a comment says
+// why.
 std::string expectations_of(const report::Report& report);
 
 // A TOML basic string.

@@ -87,7 +87,7 @@ void add_diagnose(Parser& parser) {
       ->type_name("FILE");
   c.add_flag("--lenient", a->lenient, "Match the ruleset's foreign interface names to the sandbox's link");
   add_words(c, "--limit", a->limits, "[ROLE.]NAME=VALUE",
-            "nofile=64, nproc=…, as=64MiB, fsize=…, cpu=1s; of the server, where there is one");
+            "nofile=64, nproc=8, as=64MiB, fsize=1KiB, cpu=1s; of the server, where there is one");
   add_words(c, "--seccomp", a->seccomp, "[ROLE.]CALL=ACTION", "A filter: 'accept4=errno EMFILE 3+'");
   add_words(c, "--sysctl", a->sysctl, "KEY=VALUE", "A net.* sysctl of the sandbox");
   c.add_option("--save", a->save, "Write what was done as a scenario file, with the outcome as [expect]")

@@ -34,15 +34,15 @@ void write_why(std::ostream& out, const Report& report, const TextOptions& optio
   if (!run.because.empty()) title(out, options, "Why");
   const int source = widest(run.because, 12, [](const auto& b) { return b.source; });
   for (const auto& b : run.because) {
-    out << paragraph("  " + pad_right(b.source, source) + "  ", printable(b.text), options.width);
+    out << paragraph("  " + pad_right(b.source, source) + "  ", spoken(options, b.text), options.width);
   }
   if (!run.ruled_out.empty()) title(out, options, "Ruled out");
   const int cause = widest(run.ruled_out, 28, [](const auto& r) { return r.cause; });
   for (const auto& r : run.ruled_out) {
-    out << paragraph("  " + pad_right(r.cause, cause) + "  ", printable(r.because), options.width);
+    out << paragraph("  " + pad_right(r.cause, cause) + "  ", spoken(options, r.because), options.width);
   }
   if (!run.next.empty()) title(out, options, "What to do next");
-  for (const auto& text : run.next) out << paragraph("  - ", printable(text), options.width);
+  for (const auto& text : run.next) out << paragraph("  - ", spoken(options, text), options.width);
 }
 
 void write_expectations(std::ostream& out, const Report& report, const TextOptions& options) {
@@ -83,8 +83,8 @@ void write_faults(std::ostream& out, const Report& report, const TextOptions& op
     out << paint(options, f.unobserved ? Paint::warn : Paint::bad,
                  paragraph("", fmt::format("The fault {} ({}): {}", printable(f.name), f.kind, text), options.width));
   }
-  if (!report.control.empty()) out << paragraph("Control: ", printable(report.control), options.width);
-  for (const auto& note : report.notes) out << paragraph("Note: ", printable(note), options.width);
+  if (!report.control.empty()) out << paragraph("Control: ", spoken(options, report.control), options.width);
+  for (const auto& note : report.notes) out << paragraph("Note: ", spoken(options, note), options.width);
 }
 
 void write_others(std::ostream& out, const Report& report, const TextOptions& options) {

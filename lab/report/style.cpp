@@ -1,6 +1,9 @@
 #include "report/style.hpp"
 
 #include <array>
+#include <utility>
+
+#include "report/lines.hpp"
 
 namespace lab::report {
 
@@ -20,6 +23,15 @@ const Glyphs& glyphs(const TextOptions& options) {
   static constexpr Glyphs ascii = {"-", ">", "<", "X", "|", ":", "ok", "NO", "..."};
   static constexpr Glyphs drawn = {"─", "▶", "◀", "✗", "│", "⋮", "✓", "✗", "…"};
   return options.unicode ? drawn : ascii;
+}
+
+std::string spoken(const TextOptions& options, std::string_view text) {
+  static constexpr std::pair<std::string_view, std::string_view> plain[] = {{"→", "->"}, {"…", "..."}};
+  auto out = printable(text);
+  if (options.unicode) return out;
+  for (const auto& [drawn, ascii] : plain)
+    for (auto at = out.find(drawn); at != out.npos; at = out.find(drawn, at)) out.replace(at, drawn.size(), ascii);
+  return out;
 }
 
 }  // namespace lab::report

@@ -15,5 +15,7 @@ struct Glyphs {
   std::string_view line, right, left, stop, life, more, good, bad, dots;
 };
 const Glyphs& glyphs(const TextOptions& options);
+// printable(), and where the terminal has ASCII only, without the arrows and dots that the verdict writes.
+std::string spoken(const TextOptions& options, std::string_view text);
 
 }  // namespace lab::report

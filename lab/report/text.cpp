@@ -88,7 +88,7 @@ void write_excerpt(std::ostream& out, std::string_view excerpt) {
 void write_headline(std::ostream& out, const Report& report, const TextOptions& options) {
   const auto text = told(report);
   const auto [head, excerpt] = head_and_excerpt(text);
-  const auto lines = wrap(fmt::format("{} {}", tag(report), printable(head)), options.width);
+  const auto lines = wrap(fmt::format("{} {}", tag(report), spoken(options, head)), options.width);
   const auto first = tag(report).size();
   out << paint(options, paint_of(report.result), lines[0].substr(0, first))
       << paint(options, Paint::strong, lines[0].substr(first)) << '\n';
@@ -101,7 +101,7 @@ void write_headline(std::ostream& out, const Report& report, const TextOptions& 
 std::string headline(const Report& report, const TextOptions& options) {
   const auto text = told(report);
   return fmt::format("{} {}", paint(options, paint_of(report.result), tag(report)),
-                     printable(head_and_excerpt(text).first));
+                     spoken(options, head_and_excerpt(text).first));
 }
 
 void write_text(std::ostream& out, const Report& report, const TextOptions& options) {

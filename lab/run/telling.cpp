@@ -142,6 +142,19 @@ std::string lacking(const scenario::Scenario& scenario, const Report& report) {
   return "";
 }
 
+// Clients do not wait for a server for ever: half of the timeout is left for them.
+void note_late_servers(const scenario::Scenario& scenario, Report& report) {
+  const bool late = std::any_of(report.timeline.events.begin(), report.timeline.events.end(), [](const auto& event) {
+    const auto* milestone = std::get_if<evidence::Milestone>(&event.what);
+    return milestone && milestone->what == "not-listening";
+  });
+  if (late)
+    report.notes.push_back(
+        fmt::format("the server did not listen on its port within {} ms, half of the timeout, and the rest was started "
+                    "without it; if it takes longer, give a longer timeout (--timeout)",
+                    scenario.timeout.count() / 2'000'000));
+}
+
 double ms(std::int64_t ns) { return static_cast<double>(ns) / 1e6; }
 
 std::string why_cut_short(const scenario::Scenario& scenario, const Gathered& gathered) {
@@ -188,6 +201,7 @@ Report tell(const scenario::Scenario& scenario, Gathered&& gathered) {
   report.timeline = std::move(gathered.timeline);
   add_rules(report, std::move(gathered.rules));
   add_counters(report);
+  note_late_servers(scenario, report);
   return report;
 }
 

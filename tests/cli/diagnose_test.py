@@ -126,6 +126,35 @@ class Diagnose(Case):
         report = self.report(0, "run", "./incident.toml")
         self.assertIn("cause", [e["key"] for e in report["expectations"]])
 
+    def test_saved_of_a_race_it_expects_either_outcome(self):
+        self.write("rude.py", SERVER.split("print")[0] + "c.close()\n")  # the request comes before its close, or after
+        self.says(0, *self.pair("rude.py", "--save", "race"))
+        text = (self.folder / "race.toml").read_text()
+        self.assertIn("# A race: ", text)
+        self.assertIn('cause = ["application/closed", "application/closed-unread"]', text)
+        self.says(0, "run", "./race.toml", "--repeat", "6")
+
+    def test_saved_of_a_run_that_was_stopped_it_says_that_it_cant_pass(self):
+        self.write("deaf.py", "import time\ntime.sleep(1000)\n")
+        done = self.says(124, "diagnose", "--timeout", "300ms", "--save", "hang", "--", PYTHON, "deaf.py")
+        self.assertIn("lab run will not let it pass", done.stderr)
+        self.assertIn("# This run did not end by itself", (self.folder / "hang.toml").read_text())
+        self.says(124, "run", "./hang.toml")
+
+    def test_a_server_that_takes_longer_to_listen_is_told_of_the_timeout(self):
+        self.write("late.py", "import time\ntime.sleep(1000)\n" + SERVER)
+        said = " ".join(self.lab(*self.pair("late.py", "--timeout", "1s")).stdout.split())
+        self.assertIn("connect/refused: ", said)
+        self.assertIn("did not listen on its port within 500 ms, half of the timeout", said)
+        self.assertIn("--timeout", said)
+        self.assertNotIn("half of the timeout", self.says(0, *self.pair()).stdout)
+
+    def test_ascii_where_the_terminal_has_no_more(self):
+        for language, arrow in (("C", "recvfrom -> "), ("C.UTF-8", "recvfrom → ")):
+            done = self.lab(*self.pair("server.py"), env={"LC_ALL": language})
+            self.assertIn(arrow, done.stdout)
+            self.assertEqual(done.stdout.isascii(), language == "C")
+
     def test_mistakes(self):
         for words, part in (
             (("diagnose",), "diagnose what?"),
@@ -136,6 +165,12 @@ class Diagnose(Case):
             (("diagnose", "--client", "x", "--limit", "nofile"), "NAME=VALUE"),
             (("diagnose", "--client", "x", "--limit", "nofiles=5"), "nofile"),
             (("diagnose", "--client", "x", "--seccomp", "acceptt=errno EMFILE"), "acceptt"),
+            (("diagnose", "--client", "x", "--seccomp", "accept4=errno EMFILE 0+"), "'0+' does not say on which calls"),
+            (("diagnose", "--client", "x", "--seccomp", "accept4=stall 3-"), "3+ (from the third on)"),
+            (("diagnose", "--client", "x", "--server", ""), "--server '': an empty CMD"),
+            (("diagnose", "--client", "x", "--server", " "), "there is no command in it"),
+            (("diagnose", "--client", "x", "--timeout", ""), "--timeout '': an empty DURATION"),
+            (("diagnose", "--client", "x", "--lenient"), "--lenient is about the interfaces of a --ruleset"),
             (("diagnose", "--client", "x", "--sysctl", "net.ipv4.no_such=1"), "net.ipv4.no_such"),
             (("diagnose", "--client", "no-such-program"), "no-such-program"),
             (("diagnose", "--client", "x", "-4", "-6"), "-4 and -6"),

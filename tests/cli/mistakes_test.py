@@ -35,6 +35,11 @@ class CommandLine(Case):
         self.fails(["explain", "firewall/dorp"], "did you mean 'firewall/drop'?")
         self.fails(["completion", "tcsh"], "tcsh", "bash, zsh or fish")
 
+    def test_help_is_ascii_and_fits_a_terminal(self):
+        for command in ([], ["run"], ["diagnose"], ["shell"], ["explain"], ["list"], ["show"], ["check"], ["new"], ["causes"], ["schema"], ["doctor"], ["completion"]):
+            for line in self.says(0, *command, "--help").stdout.splitlines():
+                self.assertTrue(line.isascii() and len(line) <= 80, line)
+
     def test_help_is_0(self):
         for words in (["--help"], ["run", "--help"], ["--version"]):
             self.assertNotEqual(self.says(0, *words).stdout, "")

@@ -189,5 +189,66 @@ TEST(Improvise, TheOutcomeReadsAsExpectations) {
   EXPECT_FALSE(read.value.actors[1].seccomp);
 }
 
+// One connection that the server closed; the client's bytes came at 5 ms.
+report::Report closed_by_server(const std::string& cause, std::int64_t read_ms) {
+  const auto client = *evidence::parse_address("127.0.0.1:45000"), server = *evidence::parse_address("127.0.0.1:8888");
+  report::Report r;
+  r.judgement.run.cause = cause;
+  r.judgement.connections.resize(1);
+  auto& one = r.judgement.connections.front();
+  one.client = client;
+  one.server = server;
+  one.closes = "server RST";
+  evidence::Segment bytes;
+  bytes.source = client;
+  bytes.target = server;
+  bytes.length = 100;
+  r.timeline.events = {{.t_ns = 5'000'000, .what = bytes}};
+  if (read_ms)
+    r.timeline.events.push_back(
+        {.t_ns = read_ms * 1'000'000,
+         .what = evidence::Call{.name = "recvfrom", .result = 10, .local = server, .peer = client}});
+  std::stable_sort(r.timeline.events.begin(), r.timeline.events.end(),
+                   [](auto& a, auto& b) { return a.t_ns < b.t_ns; });
+  report::ActorLine actor{.role = "client", .name = "client"};
+  actor.exit = 1;
+  r.actors = {actor};
+  return r;
+}
+
+scenario::Expect expected(const report::Report& report) {
+  auto read = scenario::parse_scenario(improvise(pair(), "") + expectations_of(report), "/tmp/diagnose.toml", {});
+  for (const auto& mistake : read.mistakes) ADD_FAILURE() << scenario::to_string(mistake);
+  return read.value.expect;
+}
+
+TEST(Improvise, WhatARaceDecidedIsNotExpectedAgain) {
+  for (const std::int64_t read_ms : {0, 2}) {
+    const auto raced = closed_by_server("application/closed-unread", read_ms);
+    const auto expect = expected(raced);
+    EXPECT_THAT(expect.cause, ElementsAre("application/closed", "application/closed-unread"));
+    EXPECT_TRUE(expect.wire.empty());
+    EXPECT_TRUE(expect.actors.empty());
+    EXPECT_THAT(expectations_of(raced),
+                testing::HasSubstr("# A race: where bytes of the client arrive before the server"));
+  }
+  const auto sure = expected(closed_by_server("application/closed-unread", 7));  // it had read a part of what was there
+  EXPECT_THAT(sure.cause, ElementsAre("application/closed-unread"));
+  EXPECT_EQ(sure.wire.size(), 1U);
+  EXPECT_EQ(sure.actors.size(), 1U);
+}
+
+TEST(Improvise, ARunThatWasStoppedSaysThatItCantPass) {
+  auto r = closed_by_server("application/not-answering", 7);
+  EXPECT_THAT(expectations_of(r), testing::Not(testing::HasSubstr("#")));
+  r.result = report::Result::timeout;
+  r.reason = "the run's deadline of 1000 ms passed";
+  EXPECT_THAT(expectations_of(r),
+              testing::HasSubstr("# This run did not end by itself: it was stopped (the run's deadline"));
+  EXPECT_THAT(expected(r).cause, ElementsAre("application/not-answering"));
+}
+
+TEST(Improvise, AnUnknownCauseIsNoneToExpect) { EXPECT_TRUE(expected(closed_by_server("unknown", 7)).cause.empty()); }
+
 }  // namespace
 }  // namespace lab::commands
