@@ -206,7 +206,8 @@ std::optional<Finding> find_not_reading(const Case& one) {
 
 namespace {
 
-// It meant to close, and a descriptor elsewhere keeps the connection open: its FIN is what does not come.
+// It meant to close, and a descriptor elsewhere, or a call that holds the file until it returns (man close,
+// "Multithreaded processes and close()"), keeps the connection open: its FIN is what does not come.
 void tell_held_open(const Case& one, const Standstill& s, const Deed& closed, const SocketFacts& alive,
                     Finding& result) {
   result.by = name_of(s.doer);
@@ -215,11 +216,15 @@ void tell_held_open(const Case& one, const Standstill& s, const Deed& closed, co
                              fmt::format("the {}'s socket is still {} and attached to a file {} after its close",
                                          name_of(s.doer), alive.state.state, span_text(alive.at.t - closed.end)),
                              alive.at)};
-  result.culprit = {.kind = "call", .name = closed.call, .pid = closed.pid, .detail = "another descriptor holds it"};
-  result.summary = fmt::format(
-      "The {} closed its descriptor, and another one (in a parent, a child, an inherited program) holds the "
-      "connection open; {}",
-      name_of(s.doer), outcome_text(one));
+  const bool in_call = s.inside && s.inside->start < closed.start;
+  result.culprit = {.kind = "call",
+                    .name = closed.call,
+                    .pid = closed.pid,
+                    .detail = in_call ? s.inside->call + " holds it" : "another descriptor holds it"};
+  const auto holder = in_call ? fmt::format("its {}, begun before that, still", s.inside->call)
+                              : "another one (in a parent, a child, an inherited program)";
+  result.summary = fmt::format("The {} closed its descriptor, and {} holds the connection open; {}", name_of(s.doer),
+                               holder, outcome_text(one));
 }
 
 }  // namespace

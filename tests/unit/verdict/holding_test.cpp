@@ -96,6 +96,16 @@ TEST(HeldOpen, AClosedDescriptorWhoseSocketLivesOn) {
   EXPECT_NE(s.judge().run.summary.find("another one"), std::string::npos) << s.judge().run.summary;
 }
 
+TEST(HeldOpen, AThreadsReadHoldsWhatAnotherThreadClosed) {
+  Story s;
+  s.handshake().wait(100).close('S').wait(10).socket('S', {.pids = {kServerPid}}).process(kServerPid, "sleeping");
+  s.recv_timeout('C', 300).socket('S', {.pids = {kServerPid}}).close('C').wire("C>S FA").wire("S>C A");
+  s.act('S', "recv 64", {.bytes = 0, .ago = 400, .tid = kServerPid + 1}).wire("S>C FA").wire("C>S A").end();
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+  const auto summary = s.judge().run.summary;
+  EXPECT_NE(summary.find("its recvfrom, begun before that, still holds"), std::string::npos) << summary;
+}
+
 TEST(HeldOpen, LookAlikeTheFinWasEaten) {
   auto s = held_open("FIN_WAIT1").end();
   EXPECT_NOT_WRONGLY_CONFIRMED(s, "firewall/drop");
