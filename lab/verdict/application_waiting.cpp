@@ -204,31 +204,6 @@ std::optional<Finding> find_not_reading(const Case& one) {
   return result;
 }
 
-namespace {
-
-// It meant to close, and a descriptor elsewhere, or a call that holds the file until it returns (man close,
-// "Multithreaded processes and close()"), keeps the connection open: its FIN is what does not come.
-void tell_held_open(const Case& one, const Standstill& s, const Deed& closed, const SocketFacts& alive,
-                    Finding& result) {
-  result.by = name_of(s.doer);
-  result.mechanism = {deed_record(one, s.doer, closed),
-                      record("sockets",
-                             fmt::format("the {}'s socket is still {} and attached to a file {} after its close",
-                                         name_of(s.doer), alive.state.state, span_text(alive.at.t - closed.end)),
-                             alive.at)};
-  const bool in_call = s.inside && s.inside->start < closed.start;
-  result.culprit = {.kind = "call",
-                    .name = closed.call,
-                    .pid = closed.pid,
-                    .detail = in_call ? s.inside->call + " holds it" : "another descriptor holds it"};
-  const auto holder = in_call ? fmt::format("its {}, begun before that, still", s.inside->call)
-                              : "another one (in a parent, a child, an inherited program)";
-  result.summary = fmt::format("The {} closed its descriptor, and {} holds the connection open; {}", name_of(s.doer),
-                               holder, outcome_text(one));
-}
-
-}  // namespace
-
 std::optional<Finding> find_not_answering(const Case& one) {
   const auto s = standstill(one);
   if (!s || s->lost || s->given_up || s->unaccepted == std::optional(true) || s->unread != std::optional(false))
@@ -263,9 +238,7 @@ std::optional<Finding> find_not_answering(const Case& one) {
                                       name_of(s->doer), plural(s->read, "byte"), outcome_text(one))
                         : fmt::format("The {} read what was sent ({}) and did not answer; {}", name_of(s->doer),
                                       plural(s->delivered, "byte"), outcome_text(one));
-  for (const auto& deed : one.conn.acts[s->doer].closers)
-    if (const auto* alive = one.held_open(s->doer, deed); alive && deed.end <= one.until())
-      tell_held_open(one, *s, deed, *alive, result);
+  tell_held_open(one, s->doer, s->inside, result);
   return result;
 }
 

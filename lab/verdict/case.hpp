@@ -83,7 +83,9 @@ class Case {
   bool acts_known(Who who) const;          // every call of its holders would have been seen
   Closer closer(Who who) const;
   const SocketFacts* held_open(Who who, const Deed& closing_call) const;  // close() returned, and the socket lives on
-  Gap gap(Who from) const;                                                // as it stood when the victim complained
+  // The last of those who read or wrote there: all had ended by t, and somebody else was seen to hold the socket.
+  const Process* deserted_by(Who who, std::int64_t t) const;
+  Gap gap(Who from) const;  // as it stood when the victim complained
   const Listener* listener() const;
   bool loopback() const;
 

@@ -44,7 +44,7 @@ bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>
   const Who peer = other(victim);
   if (then[peer].open && then[peer].repeats) return true;
   if (missing_towards(one, victim, t) || stopped(one.facts, one.holders(peer), t)) return true;
-  if (kept_from_closing(one, peer, t)) return true;
+  if (kept_from_closing(one, peer, t) || one.deserted_by(peer, t)) return true;
   const auto& stream = one.conn.stream[peer];
   if (then[peer].writing && one.conn.stream[victim].window != 0) return true;
   // It wrote more than the wire carried, or closed and no FIN came by: an output hook, a route, a policy.

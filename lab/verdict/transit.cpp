@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "verdict/case.hpp"
 #include "verdict/names.hpp"
@@ -36,6 +37,36 @@ const SocketFacts* Case::held_open(Who who, const Deed& closing_call) const {
   if (closing_call.kind != Kind::close || closing_call.error) return nullptr;
   const auto& seen = conn.alive[who];
   return seen && seen->state.inode != 0 && seen->at.t > closing_call.end + later ? &*seen : nullptr;
+}
+
+namespace {
+
+// An orphan's exit may be told late, when init gets to reap it; its call is told at once. Nothing: it goes on.
+std::optional<std::int64_t> end_of(const Process& process) {
+  for (const auto& [tid, deed] : process.inside)
+    if (deed.call == "exit_group") return deed.start;
+  if (!process.exited || process.by_lab) return std::nullopt;
+  return process.exited.t;
+}
+
+}  // namespace
+
+const Process* Case::deserted_by(Who who, std::int64_t t) const {
+  const auto& users = conn.acts[who].users;
+  const auto& seen = conn.alive[who];
+  const Process* last = nullptr;
+  std::int64_t last_end = 0;
+  for (const int pid : users) {
+    const auto* process = facts.process(pid);
+    const auto end = process ? end_of(*process) : std::nullopt;
+    if (!end || *end > t || !seen || seen->at.t < *end) return nullptr;
+    if (last && *end < last_end) continue;
+    last = process;
+    last_end = *end;
+  }
+  if (!last) return nullptr;
+  const auto& pids = seen->state.pids;
+  return std::any_of(pids.begin(), pids.end(), [&](int pid) { return !users.contains(pid); }) ? last : nullptr;
 }
 
 Gap Case::gap(Who from) const {

@@ -106,6 +106,36 @@ TEST(HeldOpen, AThreadsReadHoldsWhatAnotherThreadClosed) {
   EXPECT_NE(summary.find("its recvfrom, begun before that, still holds"), std::string::npos) << summary;
 }
 
+// A worker that answers and ends; whoever started it has a copy of its descriptor.
+Story deserted(const std::vector<int>& holders, bool ends = true) {
+  Story s;
+  s.handshake().exchange();
+  if (ends) s.exits(kServerPid, 3);
+  s.process(kServerPid, "sleeping").wait(10).socket('S', {.when = "change", .pids = holders});
+  s.recv_timeout('C', 300).socket('S', {.pids = holders}).close('C').wire("C>S FA").wire("S>C A").end();
+  return s;
+}
+
+TEST(HeldOpen, ItsUserEndedAndAnotherProcessHoldsIt) {
+  auto s = deserted({99});
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+  const auto verdict = s.judge().run;
+  EXPECT_NE(verdict.summary.find("used the connection and ended, and another process still holds it"),
+            std::string::npos)
+      << verdict.summary;
+  EXPECT_EQ(verdict.culprit.pid, kServerPid);
+}
+
+TEST(HeldOpen, LookAlikeNobodyElseWasSeenToHoldIt) {
+  auto s = deserted({});
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "none");
+}
+
+TEST(HeldOpen, LookAlikeItsUserIsThereAndTheClientWaitsForNothing) {
+  auto s = deserted({kServerPid, 99}, false);
+  EXPECT_VERDICT(s, "none", "confirmed");
+}
+
 TEST(HeldOpen, LookAlikeTheFinWasEaten) {
   auto s = held_open("FIN_WAIT1").end();
   EXPECT_NOT_WRONGLY_CONFIRMED(s, "firewall/drop");
