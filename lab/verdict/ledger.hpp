@@ -104,6 +104,7 @@ class Ledger {
   std::map<Tuple, std::vector<std::pair<evidence::What, Mark>>> early_;
   std::map<Tuple, std::pair<std::size_t, Who>> by_tuple_;
   std::map<std::pair<int, int>, std::pair<std::size_t, Who>> by_fd_;  // (pid, descriptor)
+  bool limits_waiting_ = false;         // some program gave a socket SO_RCVTIMEO or SO_SNDTIMEO
   std::set<std::pair<int, int>> full_;  // descriptors whose last write found no room for all it had
   std::map<std::uint64_t, std::pair<std::size_t, Who>> by_socket_;  // the kernel's socket
   std::map<std::uint32_t, std::size_t> by_isn_;                     // client's first sequence number

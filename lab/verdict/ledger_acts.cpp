@@ -63,6 +63,10 @@ void Ledger::take(const evidence::StepDone& step, Mark mark) {
 
 void Ledger::take(const evidence::Call& call, Mark mark) {
   auto deed = deed_of(call, mark);
+  limits_waiting_ |= call.name == "setsockopt" && (call.args.find("SO_RCVTIMEO") != std::string::npos ||
+                                                   call.args.find("SO_SNDTIMEO") != std::string::npos);
+  // A call that need not wait takes its time, too, on a busy machine or under a tracer.
+  if (deed.error == EAGAIN && facts_.complete("syscalls") && !limits_waiting_) deed.timed_out = false;
   auto& proc = process(call.pid);
   proc.calls = true;
   if (swept_away(deed)) return;

@@ -239,5 +239,16 @@ TEST(Healthy, ANonBlockingProgramThatTriesAgain) {
   EXPECT_VERDICT(s, "none", "confirmed");
 }
 
+// Under a tracer, or on a busy machine, the call that need not wait takes milliseconds.
+TEST(Healthy, ANonBlockingProgramThatIsSlowToTryAgain) {
+  for (const std::int64_t ms : {1, 12, 400}) {
+    Story s(Acts::calls);
+    s.handshake().act('S', "recv 64", {.error = EAGAIN, .ms = ms}).exchange();
+    s.act('S', "recv 64", {.error = EAGAIN, .ms = ms}).close('C').wire("C>S FA").wire("S>C A");
+    s.act('S', "recv 64", {.bytes = 0}).close('S').wire("S>C FA").wire("C>S A").end();
+    EXPECT_VERDICT(s, "none", "confirmed");
+  }
+}
+
 }  // namespace
 }  // namespace lab::verdict

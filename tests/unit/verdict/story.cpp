@@ -209,6 +209,13 @@ Story& Story::act(char who, const std::string& step, Act a) {
                 .local = local,
                 .peer = peer,
                 .linger_reset = a.linger_reset};
+  if (a.outcome == "timeout")
+    timeline_.events.push_back({.t_ns = start,
+                                .what = ev::Call{.pid = pid,
+                                                 .tid = tid,
+                                                 .name = "setsockopt",
+                                                 .args = "4, SOL_SOCKET, SO_RCVTIMEO, 0.300000s",
+                                                 .start_ns = start}});
   timeline_.events.push_back({.t_ns = t, .what = call});
   return *this;
 }
