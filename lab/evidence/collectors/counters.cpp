@@ -12,7 +12,13 @@
 namespace lab::evidence {
 namespace {
 
-using Values = std::map<std::string, std::int64_t>;
+// One value as the file tells it; nstat's name is both names joined.
+struct Value {
+  std::string_view prefix, name;
+  std::int64_t value = 0;
+  bool same_name(const Value& other) const { return name == other.name && prefix == other.prefix; }
+};
+using Values = std::vector<Value>;  // in the file's order
 
 // Cuts the next line, or the next word, off the front.
 std::string_view cut(std::string_view& text, char at) {
@@ -33,15 +39,15 @@ std::int64_t number(std::string_view text, int base = 10) {
   return value;
 }
 
-// netstat and snmp: pairs of lines, "Tcp: name name …" and "Tcp: value value …". nstat joins prefix and name.
+// netstat and snmp: pairs of lines, "Tcp: name name …" and "Tcp: value value …".
 void read_pairs(std::string_view text, Values& values) {
   while (!text.empty()) {
     auto names = cut(text, '\n'), numbers = cut(text, '\n');
-    std::string prefix(word(names));
+    auto prefix = word(names);
     word(numbers);
-    if (!prefix.empty()) prefix.pop_back();
+    if (!prefix.empty()) prefix.remove_suffix(1);
     for (auto name = word(names); !name.empty(); name = word(names))
-      values[prefix + std::string(name)] = number(word(numbers));
+      values.push_back({prefix, name, number(word(numbers))});
   }
 }
 
@@ -50,7 +56,7 @@ void read_singles(std::string_view text, Values& values) {
   while (!text.empty()) {
     auto line = cut(text, '\n');
     const auto name = word(line);
-    if (!name.empty()) values[std::string(name)] = number(word(line));
+    if (!name.empty()) values.push_back({"", name, number(word(line))});
   }
 }
 
@@ -61,8 +67,23 @@ void read_conntrack(std::string_view text, Values& values) {
     auto names = header, numbers = cut(text, '\n');
     for (auto name = word(names); !name.empty(); name = word(names)) {
       const auto value = word(numbers);
-      if (name != "entries" && !value.empty()) values["Conntrack" + std::string(name)] += number(value, 16);
+      if (name != "entries" && !value.empty()) values.push_back({"Conntrack", name, number(value, 16)});
     }
+  }
+}
+
+// What changed, by nstat's name; conntrack's CPUs add up.
+using Changes = std::map<std::string, std::int64_t>;
+
+// A kind of ICMP is listed from its first message on (net/ipv4/proc.c, icmpmsg_put): names come in between, in order.
+void compare(const Values& before, const Values& after, Changes& changes) {
+  auto then = before.begin();
+  for (const auto& now : after) {
+    const auto same = std::find_if(then, before.end(), [&](const auto& one) { return one.same_name(now); });
+    const bool known = same != before.end();
+    if (const auto change = now.value - (known ? same->value : 0))
+      changes[std::string(now.prefix) + std::string(now.name)] += change;
+    if (known) then = same + 1;
   }
 }
 
@@ -99,15 +120,16 @@ class Counters : public Source {
   }
   void finish(Sink& sink) override {
     const auto now = sys::now_ns();
-    Values before, after;
+    Changes changes;
     for (const auto& file : files_) {
       const auto text = text_of(file);
       if (text == file.before) continue;
+      Values before, after;
       file.parse(file.before, before);
       file.parse(text, after);
+      compare(before, after, changes);
     }
-    for (const auto& [name, value] : after) {
-      const auto change = value - before[name];
+    for (const auto& [name, change] : changes) {
       if (!change || !is_counter(name)) continue;
       sink.put({.t_ns = now, .read_time = true, .what = Counter{.netns = netns_, .name = name, .change = change}});
       ++events_;

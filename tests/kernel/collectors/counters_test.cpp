@@ -1,5 +1,7 @@
 // The namespace's counters beside `nstat`, which in a new namespace starts at nothing too.
+#include <netinet/in.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <map>
@@ -48,6 +50,39 @@ TEST(CountersCollector, MovesAsNstatDoes) {
     for (const char* name : {"TcpActiveOpens", "TcpPassiveOpens", "TcpInSegs", "TcpOutSegs", "TcpEstabResets",
                              "TcpOutRsts", "TcpExtTCPAbortOnClose", "IpInReceives"})
       EXPECT_EQ(seen[name], witness.contains(name) ? witness.at(name) : 0) << name;
+  });
+}
+
+const sockaddr_in kNobody{
+    .sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+
+int refused(int type) {
+  const sys::Descriptor socket(sys::check(::socket(AF_INET, type | SOCK_CLOEXEC, 0), "socket"));
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&kNobody), sizeof kNobody) == 0)
+    ::send(socket.get(), "x", 1, 0);
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  return error;
+}
+
+// The kernel lists a kind of ICMP from its first message on, before the counters of TCP and UDP.
+TEST(CountersCollector, TakesNamesThatComeInBetween) {
+  in_namespace([] {
+    refused(SOCK_STREAM);
+    const auto counters = evidence::make_counters("");
+    Kept kept;
+    counters->start(kept);
+    EXPECT_EQ(output_of("nstat -as | grep IcmpMsg"), "");
+    EXPECT_EQ(refused(SOCK_DGRAM), ECONNREFUSED);
+    { const Pair pair; }
+    counters->finish(kept);
+    std::map<std::string, std::int64_t> seen;
+    for (const auto& counter : kept.all<Counter>()) seen[counter.name] = counter.change;
+    EXPECT_EQ(seen["IcmpMsgOutType3"], 1);
+    EXPECT_EQ(seen["UdpNoPorts"], 1);
+    EXPECT_EQ(seen["TcpActiveOpens"], 1) << "and not the refused one";
+    EXPECT_EQ(seen["TcpPassiveOpens"], 1);
   });
 }
 
