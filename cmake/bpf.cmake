@@ -46,10 +46,11 @@ function(lab_bpf target)
       list(APPEND includes -I${dir})
     endif()
   endforeach()
-  add_custom_command(OUTPUT ${object}
+  add_custom_command(OUTPUT ${object} ${object}.sha256
     COMMAND ${LAB_BPF_CLANG} -O2 -g -Wall -Wextra -Werror -target bpf -D__TARGET_ARCH_${arch} ${includes} ${multiarch}
             -c ${folder}/bpf/lab.bpf.c -o ${object}
     ${strip}
+    COMMAND ${CMAKE_COMMAND} -E sha256sum ${object} > ${object}.sha256
     DEPENDS ${folder}/bpf/lab.bpf.c ${folder}/kernel_raw.h ${folder}/syscalls_judge.h ${headers}
     COMMENT "Building BPF object lab.bpf.o" VERBATIM)
   set_property(SOURCE ${folder}/kernel_object.cpp APPEND PROPERTY OBJECT_DEPENDS ${object})

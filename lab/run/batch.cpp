@@ -1,16 +1,19 @@
 // Many runs under one poll loop: each is a sandbox of its own, so that one scenario's crash is that scenario's result.
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <list>
 #include <map>
+#include <span>
 #include <utility>
 
 #include "evidence/collectors/kernel.hpp"
 #include "run/flight.hpp"
 #include "run/run.hpp"
+#include "system/descriptor.hpp"
 #include "system/error.hpp"
 
 namespace lab::run {
@@ -93,6 +96,7 @@ class SharedProbe {
     return probe_.get();
   }
   evidence::KernelProbe* loaded() const { return probe_.get(); }
+  void put_away() { probe_.reset(); }
   // Of its collectors, where it could not be loaded.
   const std::vector<evidence::Collector>& off() const { return off_; }
 
@@ -141,26 +145,24 @@ class Sky {
       waiting.push_back({slot.flight->descriptor(), POLLIN, 0});
       timeout = std::min(timeout, slot.flight->last_call().poll_ms());
     }
-    for (auto& one : landed_) waiting.push_back({one.flight->ending(), POLLIN, 0});
+    waiting.push_back({endings_.get(), POLLIN, 0});
     auto* probe = probe_.loaded();
     if (probe) waiting.push_back({probe->descriptor(), POLLIN, 0});
     const int n = ::poll(waiting.data(), waiting.size(), timeout);
     if (n < 0 && errno != EINTR) sys::check(n, "poll the sandboxes");
     if (probe && n > 0 && waiting.back().revents) drain();
-    std::size_t i = slots_.size();
-    for (auto at = landed_.begin(); at != landed_.end(); ++i) {
-      const auto one = at++;
-      if (n > 0 && waiting[i].revents) leave(one, results);
-    }
-    i = 0;
+    if (n > 0 && waiting[slots_.size()].revents) leave_ended(results);
+    std::size_t i = 0;
     for (auto at = slots_.begin(); at != slots_.end(); ++i) {
       const auto slot = at++;
       const bool heard = n > 0 && waiting[i].revents != 0;
       if (still_flying(*slot, heard)) continue;
       auto report = land(*slot);
+      watch_end(EPOLL_CTL_ADD, slot->index, *slot->flight);
       landed_.push_back({slot->index, std::move(slot->flight), std::move(report)});
       slots_.erase(slot);
     }
+    if (options_.alone && slots_.empty()) probe_.put_away();  // while init is on its way out
   }
 
   // Whoever is under way ends early and is judged; false where nobody is.
@@ -176,7 +178,19 @@ class Sky {
   }
 
  private:
+  void watch_end(int how, std::size_t index, const Flight& flight) {
+    epoll_event end{.events = EPOLLIN, .data = {.u64 = index}};
+    sys::check(::epoll_ctl(endings_.get(), how, flight.ending(), &end), "watch the end of a sandbox");
+  }
+  void leave_ended(InOrder& results) {
+    epoll_event ends[kMostLanded];
+    const int n = sys::check(::epoll_wait(endings_.get(), ends, kMostLanded, 0), "poll the ends of sandboxes");
+    for (const auto& end : std::span(ends, static_cast<std::size_t>(n)))
+      leave(std::find_if(landed_.begin(), landed_.end(), [&](const auto& one) { return one.index == end.data.u64; }),
+            results);
+  }
   void leave(std::list<Landed>::iterator one, InOrder& results) {
+    watch_end(EPOLL_CTL_DEL, one->index, *one->flight);
     one->flight->leave(one->report);
     results.put(one->index, std::move(one->report));
     landed_.erase(one);
@@ -216,6 +230,8 @@ class Sky {
   SharedProbe probe_;
   std::list<Slot> slots_;
   std::list<Landed> landed_;
+  // Of those that have landed: many, and most of the time none has ended.
+  sys::Descriptor endings_{sys::check(::epoll_create1(EPOLL_CLOEXEC), "epoll")};
 };
 
 }  // namespace

@@ -18,7 +18,7 @@ constexpr std::string_view magic = "lab-bpf 1\n";
 constexpr std::size_t most = 1 << 20;  // bytes; the programs with what they need have some fifty thousand
 
 // Finds accidents (a torn write, another kernel), not attackers; those are kept out by ownership. Like FNV-1a, but for
-// eight bytes at a time: it goes over the whole object file in every run.
+// eight bytes at a time: it goes over what is kept in every run.
 std::uint64_t hash(std::string_view bytes) {
   constexpr std::uint64_t prime = 1099511628211u;
   std::uint64_t h = 14695981039346656037u ^ bytes.size();

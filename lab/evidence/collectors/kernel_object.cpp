@@ -4,6 +4,7 @@
 
 namespace lab::evidence {
 std::string_view bpf_object_file() { return {}; }
+std::string_view bpf_object_digest() { return {}; }
 std::string bpf_missing() { return LAB_BPF_MISSING; }
 }  // namespace lab::evidence
 
@@ -18,13 +19,17 @@ asm(R"(
 lab_bpf_object_begin:
   .incbin ")" LAB_BPF_OBJECT R"("
 lab_bpf_object_end:
+  .global lab_bpf_object_digest
+lab_bpf_object_digest:
+  .incbin ")" LAB_BPF_OBJECT R"(.sha256", 0, 64
   .popsection
 )");
 
-extern "C" const char lab_bpf_object_begin[], lab_bpf_object_end[];
+extern "C" const char lab_bpf_object_begin[], lab_bpf_object_end[], lab_bpf_object_digest[];
 
 namespace lab::evidence {
 std::string_view bpf_object_file() { return {lab_bpf_object_begin, lab_bpf_object_end}; }
+std::string_view bpf_object_digest() { return {lab_bpf_object_digest, 64}; }
 std::string bpf_missing() { return {}; }
 }  // namespace lab::evidence
 

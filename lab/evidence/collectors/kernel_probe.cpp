@@ -2,7 +2,6 @@
 #ifndef LAB_BPF_MISSING
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -11,7 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <exception>
 #include <map>
 #include <optional>
 #include <tuple>
@@ -21,6 +19,7 @@
 #include "evidence/collectors/kernel_decode.hpp"
 #include "evidence/collectors/kernel_object.hpp"
 #include "evidence/collectors/kernel_programs.hpp"
+#include "evidence/collectors/kernel_ring.hpp"
 #include "evidence/collectors/syscalls_decode.hpp"
 #include "system/error.hpp"
 #include "system/parting.hpp"
@@ -46,11 +45,6 @@ constexpr Program programs[] = {
     {"task_exit", "sched_process_exit", true, "threads that a filter killed"},
 };
 
-struct Close {
-  void operator()(ring_buffer* r) const { ring_buffer__free(r); }
-};
-using Ring = std::unique_ptr<ring_buffer, Close>;
-
 class Probe final : public KernelProbe {
  public:
   explicit Probe(Wanted wanted);
@@ -58,7 +52,7 @@ class Probe final : public KernelProbe {
     if (wanted_.hurry) sys::leave_to_kernel(std::move(links_));
   }
   Sandbox watch(const Namespaces& namespaces) override;
-  int descriptor() const override { return ring_buffer__epoll_fd(ring_.get()); }
+  int descriptor() const override { return ring_ ? ring_->descriptor() : programs_->map("ring"); }
   void drain(const Deliver& deliver) override;
   std::vector<Collector> finish(Sandbox sandbox, const Deliver& deliver) override;
 
@@ -73,6 +67,7 @@ class Probe final : public KernelProbe {
 
   bool asked_for(const Program& program) const { return program.calls ? wanted_.calls : wanted_.packets; }
   KernelFacts load();
+  void map_ring();
   void say_what_is_absent(const KernelFacts& facts);
   void attach();
   void take(std::string_view record);
@@ -84,13 +79,12 @@ class Probe final : public KernelProbe {
   Wanted wanted_;
   std::optional<LoadedPrograms> programs_;
   std::vector<sys::Descriptor> links_;
-  Ring ring_;
+  std::optional<Ring> ring_;
   std::unique_ptr<Decoder> decoder_;
   std::string absent_packets_, absent_calls_;
   std::map<Sandbox, Watched> watched_;
   Sandbox next_ = 1;
   const Deliver* deliver_ = nullptr;
-  std::exception_ptr failure_;
 };
 
 // Twenty bits of minor number (include/linux/kdev_t.h), unlike the C library's.
@@ -116,23 +110,22 @@ MapContents configuration(const KernelFacts& facts) {
 Probe::Probe(Wanted wanted) : wanted_(wanted) {
   const auto facts = load();
   say_what_is_absent(facts);
-  ring_.reset(ring_buffer__new(
-      programs_->map("ring"),
-      [](void* probe, void* data, size_t size) {
-        static_cast<Probe*>(probe)->take({static_cast<const char*>(data), size});
-        return 0;
-      },
-      this, nullptr));
-  if (!ring_) throw sys::KernelError(errno, "BPF ring buffer");
+  if (!wanted_.hurry) map_ring();  // a ring's pages take 0.2 ms to map: a single run has time for that at its end
   decoder_ = std::make_unique<Decoder>(facts);
   attach();
+}
+
+void Probe::map_ring() {
+  ring_.emplace(
+      programs_->map("ring"), [this](std::string_view record) { take(record); }, !wanted_.hurry);
 }
 
 // What is kept may be of no use after all, as where the kernel before 5.11 wants more memory locked: libbpf sees to
 // that.
 KernelFacts Probe::load() {
   const ProbeCache cache(ProbeCache::usual_folder());
-  const auto key = probe_key(bpf_object_file(), fmt::format("{}{}{}", copied_names(), wanted_.packets, wanted_.calls));
+  const auto key =
+      probe_key(bpf_object_digest(), fmt::format("{}{}{}", copied_names(), wanted_.packets, wanted_.calls));
   const auto use = [this](const ReadyPrograms& ready) {
     auto facts = KernelFacts::of(ready.kernel);
     programs_.emplace(ready, configuration(facts));
@@ -213,24 +206,19 @@ std::uint64_t folded_in(std::string_view call) {
   return folded;
 }
 
-// Called by libbpf, which is C: nothing may be thrown through it.
 void Probe::take(std::string_view record) {
-  try {
-    raw_header header{};
-    if (record.size() < sizeof header) return;
-    std::memcpy(&header, record.data(), sizeof header);
-    if (const auto watched = watched_.find(header.sandbox); watched != watched_.end() && header.kind == RAW_CALL)
-      watched->second.left_out += folded_in(record);
-    for (auto& event : decoder_->decode(record)) hand_out(header.sandbox, std::move(event));
-  } catch (...) {
-    failure_ = std::current_exception();
-  }
+  raw_header header{};
+  if (record.size() < sizeof header) return;
+  std::memcpy(&header, record.data(), sizeof header);
+  if (const auto watched = watched_.find(header.sandbox); watched != watched_.end() && header.kind == RAW_CALL)
+    watched->second.left_out += folded_in(record);
+  for (auto& event : decoder_->decode(record)) hand_out(header.sandbox, std::move(event));
 }
 
 void Probe::drain(const Deliver& deliver) {
+  if (!ring_) map_ring();
   deliver_ = &deliver;
-  ring_buffer__consume(ring_.get());
-  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+  ring_->consume();
 }
 
 void Probe::deliver_repeats(Sandbox sandbox) {

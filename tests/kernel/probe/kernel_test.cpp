@@ -4,6 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "played.hpp"
 #include "sandbox/confine.hpp"
 #include "scripts.hpp"
@@ -160,6 +163,23 @@ TEST(Kernel, SandboxesAreToldApart) {
   const auto accounts = probe().finish(first, [&](auto, auto&&) { ++strangers; });
   EXPECT_EQ(strangers, 0u);
   for (const auto& account : accounts) EXPECT_EQ(account.events, 0u) << account.name;
+}
+
+bool has_a_ring() {
+  std::ifstream maps("/proc/self/maps");
+  const std::string all(std::istreambuf_iterator<char>(maps), {});
+  return all.find("bpf-map") != std::string::npos;
+}
+
+TEST(Kernel, ItsRingIsNotCopiedIntoChildren) {
+  NEEDS_BPF();
+  probe();
+  EXPECT_TRUE(has_a_ring());
+  const pid_t child = sys::check(::fork(), "fork");
+  if (child == 0) ::_exit(has_a_ring() ? 1 : 0);
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Kernel, AccountsForWhatItSaw) {
