@@ -49,7 +49,6 @@ bool held(int capability) { return ::capng_have_capability(CAPNG_PERMITTED, stat
 
 // What is held of `kept` stays permitted and effective; the rest goes.
 void keep_only(std::span<const int> kept, capng_select_t sets) {
-  if (::capng_get_caps_process() != 0) throw sys::KernelError(errno, "read capabilities");
   std::array<bool, CAP_LAST_CAP + 1> stay{};
   for (const int capability : kept) stay[static_cast<std::size_t>(capability)] = held(capability);
   ::capng_clear(sets);
@@ -62,10 +61,7 @@ void keep_only(std::span<const int> kept, capng_select_t sets) {
     throw sys::KernelError(errno, "drop capabilities (capng_apply " + std::to_string(refused) + ")");
 }
 
-bool holds_any() {
-  if (::capng_get_caps_process() != 0) throw sys::KernelError(errno, "read capabilities");
-  return ::capng_have_capabilities(CAPNG_SELECT_CAPS) > CAPNG_NONE;
-}
+bool holds_any() { return ::capng_have_capabilities(CAPNG_SELECT_CAPS) > CAPNG_NONE; }
 
 }  // namespace
 
@@ -73,6 +69,7 @@ std::span<const int> needed_capabilities() { return chosen<false>(); }
 std::span<const int> lasting_capabilities() { return chosen<true>(); }
 
 void keep_needed_capabilities() {
+  if (::capng_get_caps_process() != 0) throw sys::KernelError(errno, "read capabilities");
   if (!holds_any()) return;
   sys::check(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "ambient capabilities");
   // The bounding set can be made smaller with CAP_SETPCAP only, which goes with this.
@@ -80,6 +77,7 @@ void keep_needed_capabilities() {
   keep_only(needed_capabilities(), bounds ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
 }
 
+// libcap-ng knows what it applied: a fresh picture would take two readings of /proc.
 void keep_lasting_capabilities() {
   if (!holds_any()) return;
   keep_only(lasting_capabilities(), CAPNG_SELECT_CAPS);
