@@ -52,9 +52,10 @@ function(lab_fmt_linked_in)
   add_library(lab::fmt ALIAS lab_fmt)
 endfunction()
 
-# For a program. The sanitizers have to see the shared C++ library's functions.
+# For a program. The sanitizers have to see the shared C++ library's functions. The compiler asks for the math library
+# whether it is used or not.
 function(lab_link_runtime target)
   if(NOT CMAKE_CXX_FLAGS MATCHES "fsanitize" AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
-    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc)
+    target_link_options(${target} PRIVATE -static-libstdc++ -static-libgcc -Wl,--as-needed)
   endif()
 endfunction()

@@ -68,7 +68,7 @@ void GroupMeter::look(int pid, evidence::Sink& sink) {
   }
   // In percent of one CPU, and periods of 100 ms in which they were used up.
   if (now.throttled > before_.throttled)
-    limit("cgroup.cpu", static_cast<std::uint64_t>(std::llround(limits.cpu.value_or(0) * 100)), now.throttled);
+    limit("cgroup.cpu", static_cast<std::uint64_t>(std::llrint(limits.cpu.value_or(0) * 100)), now.throttled);
   before_ = now;
 }
 

@@ -93,7 +93,7 @@ void limit_memory(const Group& group, std::uint64_t bytes) {
 }
 
 void limit_cpu(const Group& group, double share) {
-  const auto quota = std::max<std::int64_t>(std::llround(share * static_cast<double>(kPeriod_us)), kSmallestQuota_us);
+  const auto quota = std::max<std::int64_t>(std::llrint(share * static_cast<double>(kPeriod_us)), kSmallestQuota_us);
   const auto text = std::to_string(quota);
   if (group.unified) return sys::write_file(group.folder + "/cpu.max", text + " " + std::to_string(kPeriod_us));
   sys::write_file(group.folder + "/cpu.cfs_period_us", std::to_string(kPeriod_us));
