@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 
 #include "report/rows.hpp"
 
@@ -10,7 +11,8 @@ namespace lab::report {
 namespace {
 
 constexpr const char* kBegins = " ...";
-constexpr std::int64_t kLong = 5'000'000;  // ns: a step that takes longer is shown where it begins, too
+constexpr std::string_view kAnswer = "SO_ERROR, E";  // what became of a connect that did not wait
+constexpr std::int64_t kLong = 5'000'000;            // ns: a step that takes longer is shown where it begins, too
 
 std::string errno_name(int error) {
   const char* name = ::strerrorname_np(error);
@@ -58,7 +60,10 @@ class Acts {
       if (c.start_ns < stopping_ && side != Side::none) put(side, c.start_ns, c.name + ": still waiting");
       return;
     }
-    if (side == Side::none && c.error != 0 && !(c.local.known() && c.peer.known())) side = flow_.task(c.pid, c.tid);
+    const bool disconnects = c.name == "connect" && c.linger_reset;  // it leaves the socket without a peer
+    if (side == Side::none && (c.error != 0 || disconnects) && !(c.local.known() && c.peer.known()))
+      side = flow_.task(c.pid, c.tid);
+    if (c.name == "execve" && searches(c, side, t_ns)) return;
     span(side, c.start_ns, c.returned ? t_ns : 0, acts(c.name), c.name, result(c));
   }
 
@@ -82,23 +87,39 @@ class Acts {
         e.signal ? fmt::format("dies of {}", signal_name(e.signal)) : fmt::format("exits with {}", e.status));
   }
 
-  std::vector<Row> take() { return std::move(rows_); }
+  std::vector<Row> take() {
+    for (auto& [task, tried] : searching_) rows_.insert(rows_.end(), tried.begin(), tried.end());
+    return std::move(rows_);
+  }
 
  private:
   static std::string result(const evidence::Call& c) {
     if (!c.returned) return "never returned";
     if (c.error) return errno_name(c.error);
+    if (const auto at = c.args.find(kAnswer); c.name == "getsockopt" && at != c.args.npos)
+      return c.args.substr(at + kAnswer.size() - 1);
     const bool reads = one_of(c.name, {"read", "readv", "recvfrom", "recvmsg", "recv"});
     if (reads && c.result == 0) return "eof";
     const bool counts = reads || one_of(c.name, {"write", "writev", "sendto", "sendmsg", "send", "sendfile"});
     return counts ? fmt::format("{} byte{}", c.result, c.result == 1 ? "" : "s") : "ok";
   }
 
+  static Row row(Side side, std::int64_t t_ns, std::string text) {
+    return {.t_ns = t_ns,
+            .kind = side == Side::client ? Row::Kind::at_client : Row::Kind::at_server,
+            .text = std::move(text)};
+  }
   void put(Side side, std::int64_t t_ns, std::string text) {
-    if (side == Side::none) return;
-    rows_.push_back({.t_ns = t_ns,
-                     .kind = side == Side::client ? Row::Kind::at_client : Row::Kind::at_server,
-                     .text = std::move(text)});
+    if (side != Side::none) rows_.push_back(row(side, t_ns, std::move(text)));
+  }
+
+  // execvp tries one folder of PATH after the other: what failed on the way to one that has the program is no failure.
+  bool searches(const evidence::Call& c, Side side, std::int64_t t_ns) {
+    if (!c.error) searching_.erase(c.tid);
+    if (c.error != ENOENT && c.error != EACCES && c.error != ENOTDIR) return false;
+    if (side != Side::none)
+      searching_[c.tid].push_back(row(side, t_ns, fmt::format("{}: {}", c.name, errno_name(c.error))));
+    return true;
   }
 
   void span(Side side, std::int64_t start, std::int64_t end, bool causes, const std::string& what,
@@ -115,6 +136,7 @@ class Acts {
 
   const FlowFilter& flow_;
   std::int64_t stopping_ = 0;
+  std::map<int, std::vector<Row>> searching_;  // by thread
   std::vector<Row> rows_;
 };
 

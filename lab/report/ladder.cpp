@@ -8,6 +8,7 @@
 #include "report/names.hpp"
 #include "report/rows.hpp"
 #include "report/sections.hpp"
+#include "verdict/unread.hpp"
 
 namespace lab::report {
 namespace {
@@ -19,7 +20,7 @@ std::string last_state(const verdict::End& end) {
   std::string text = end.state;
   if (!end.timer.empty()) text += fmt::format(", {} timer", end.timer);
   if (end.unacked) text += fmt::format(", {} un-ACKed", end.unacked);
-  if (end.receive_queue) text += fmt::format(", {} unread", end.receive_queue);
+  if (const auto unread = verdict::unread_in(end.state, end.receive_queue)) text += fmt::format(", {} unread", unread);
   if (!end.error.empty()) text += ", " + end.error;
   return text;
 }

@@ -6,6 +6,7 @@
 
 #include "verdict/application.hpp"
 #include "verdict/names.hpp"
+#include "verdict/unread.hpp"
 
 namespace lab::verdict::application {
 namespace {
@@ -22,11 +23,7 @@ struct Standstill {
   std::optional<Deed> inside;  // the read that the doer was in
 };
 
-// Bytes that wait to be read. The kernel counts a FIN as one (rcv_nxt, net/ipv4/tcp_diag.c).
-std::uint32_t waiting_in(const evidence::SocketState& s) {
-  const bool finished = s.state == "CLOSE_WAIT" || s.state == "LAST_ACK" || s.state == "CLOSING";
-  return s.receive_queue - (finished && s.receive_queue ? 1U : 0U);
-}
+std::uint32_t waiting_in(const evidence::SocketState& s) { return unread_in(s.state, s.receive_queue); }
 
 std::optional<Standstill> standstill(const Case& one) {
   if (!one.starved()) return std::nullopt;
@@ -189,11 +186,11 @@ std::optional<Finding> find_not_reading(const Case& one) {
         result.mechanism.begin(),
         record("wire", fmt::format("{} acknowledged, {} read", plural(s->delivered, "byte"), s->read),
                one.conn.stream[s->victim].acked_at));
-  if (const auto& seen = one.conn.socket[s->doer]; seen && seen->state.receive_queue)
+  if (const auto& seen = one.conn.socket[s->doer]; seen && waiting_in(seen->state))
     result.mechanism.insert(result.mechanism.begin(),
                             record("sockets",
                                    fmt::format("{} lie unread in the {}'s receive queue",
-                                               plural(seen->state.receive_queue, "byte"), name_of(s->doer)),
+                                               plural(waiting_in(seen->state), "byte"), name_of(s->doer)),
                                    seen->at));
   // With bytes there, a read that does not return is not the program's choice.
   if (inside_io(one, s->doer))

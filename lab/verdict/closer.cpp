@@ -5,6 +5,7 @@
 
 #include "verdict/case.hpp"
 #include "verdict/deeds.hpp"
+#include "verdict/unread.hpp"
 
 namespace lab::verdict {
 namespace {
@@ -86,7 +87,8 @@ std::optional<std::uint64_t> unread_by(const Case& one, Who who) {
     if (const auto arrived = conn.stream[other(who)].delivered; arrived >= conn.acts[who].read)
       return arrived - conn.acts[who].read;
   const auto& last = conn.gone[who] ? conn.gone[who] : conn.socket[who];
-  if (last && last->state.receive_queue > 0 && last->state.state != "LISTEN") return last->state.receive_queue;
+  if (last && last->state.state != "LISTEN")
+    if (const auto unread = unread_in(last->state.state, last->state.receive_queue)) return unread;
   return std::nullopt;
 }
 

@@ -191,6 +191,11 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
   deed.linger_reset = call.linger_reset;
   const bool transfers = deed.kind == Kind::read || deed.kind == Kind::write;
   if (deed.kind == Kind::shut) deed.shown = call.name + "(" + call.args + ")";
+  // To no address: the socket lets its connection go with a reset and may connect anew (tcp_disconnect, man connect).
+  if (deed.kind == Kind::connect && call.linger_reset) {
+    deed.kind = Kind::reset;
+    deed.shown = "connect(AF_UNSPEC)";
+  }
   if (transfers && deed.bytes > 0) deed.bytes += folded_bytes(call.args);
   deed.eof = deed.kind == Kind::read && deed.bytes == 0;
   const auto took = deed.end - deed.start;

@@ -74,8 +74,12 @@ const Hits* kernel_word(const Case& one, std::string_view reason) {
 std::string rule_text(const Hits& hits) {
   const auto chain = fmt::format("{} {} {}", hits.key.family, hits.key.table, hits.key.chain);
   if (hits.type == "policy") return fmt::format("the policy of chain {}", chain);
-  if (hits.name.empty()) return fmt::format("rule {} in {}", hits.key.handle, chain);
-  return fmt::format("rule '{}' in {}", hits.name, chain);
+  if (!hits.name.empty()) return fmt::format("rule '{}' in {}", hits.name, chain);
+  // A handle is no line number: the rule's own words say which one it is.
+  if (hits.text.empty()) return fmt::format("the rule with handle {} in {}", hits.key.handle, chain);
+  constexpr std::size_t kReadable = 120;
+  const auto text = hits.text.size() > kReadable ? hits.text.substr(0, kReadable) + "..." : hits.text;
+  return fmt::format("rule '{}' (handle {}) in {}", text, hits.key.handle, chain);
 }
 
 std::optional<Finding> find_drop(const Case& one) {

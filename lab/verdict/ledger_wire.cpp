@@ -205,13 +205,19 @@ void Ledger::sent(Conn& conn, Who from, const evidence::Segment& segment, Mark m
   }
   const bool fresh = !stream.started || behind(stream.next, end);
   const auto begin = stream.started && behind(segment.seq, stream.next) ? stream.next : segment.seq;
+  // Bulk that was left out, though the segment that stands for it may be a plain acknowledgement.
+  if (segment.folded && stream.started && behind(stream.next, begin)) {
+    stream.bytes += begin - stream.next;
+    stream.data_segments += segment.folded;
+    if (!stream.open()) stream.open_since = mark;
+    stream.last_data = mark;
+  }
   if (segment.length || fin || (syn && stream.syns > 1)) {
     if (fresh) {
       if (!stream.open()) stream.open_since = mark;
       if (segment.length) {
-        const auto gap = stream.started && segment.folded ? begin - stream.next : 0U;  // bulk that was left out
-        stream.bytes += gap + (segment.seq + segment.length - begin);
-        stream.data_segments += 1 + segment.folded;
+        stream.bytes += segment.seq + segment.length - begin;
+        ++stream.data_segments;
         if (!stream.first_data) {
           stream.first_data = mark;
           stream.head = segment.head;

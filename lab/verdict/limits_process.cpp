@@ -26,9 +26,16 @@ const LimitFacts* limit_of(const Process& process, const Limit& limit) {
   return found;
 }
 
+// How much is used was read before the call that failed, or after the process had let go of what it held: a count that
+// leaves room speaks of another moment. Memory is refused in chunks, before the last of it is gone.
+std::string used_text(const evidence::LimitState& state) {
+  const auto limit = fmt::format("{} = {}", state.name, state.limit);
+  const bool memory = state.name == "as" || state.name == "cgroup.memory";
+  return state.used >= (memory ? state.limit / 2 : state.limit) ? fmt::format("{}, {} used", limit, state.used) : limit;
+}
+
 std::string limit_text(const Process& process, const Limit& limit) {
-  if (const auto* known = limit_of(process, limit))
-    return fmt::format("{} = {}, {} used", known->state.name, known->state.limit, known->state.used);
+  if (const auto* known = limit_of(process, limit)) return used_text(known->state);
   for (const auto& given : process.given)
     for (const auto name : limit.names)
       if (given.starts_with(fmt::format("{}=", name))) return given;

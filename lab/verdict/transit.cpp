@@ -6,8 +6,14 @@
 
 #include "verdict/case.hpp"
 #include "verdict/names.hpp"
+#include "verdict/unread.hpp"
 
 namespace lab::verdict {
+
+std::uint32_t unread_in(std::string_view state, std::uint32_t receive_queue) {
+  const bool finished = state == "CLOSE_WAIT" || state == "LAST_ACK" || state == "CLOSING";
+  return receive_queue - (finished && receive_queue ? 1U : 0U);
+}
 namespace {
 
 using What = Complaint::What;
@@ -18,7 +24,8 @@ std::string socket_text(Who who, const evidence::SocketState& s) {
   if (s.unacked) text += fmt::format(", {} not acknowledged", plural(s.unacked, "segment"));
   if (s.not_sent) text += fmt::format(", {} not sent", plural(s.not_sent, "byte"));
   if (s.retransmits || s.backoff) text += fmt::format(", {}", plural(std::max(s.retransmits, s.backoff), "attempt"));
-  if (s.receive_queue) text += fmt::format(", {} unread", plural(s.receive_queue, "byte"));
+  if (const auto unread = unread_in(s.state, s.receive_queue))
+    text += fmt::format(", {} unread", plural(unread, "byte"));
   if (!s.error.empty()) text += fmt::format(", pending error {}", s.error);
   return text;
 }

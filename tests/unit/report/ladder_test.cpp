@@ -198,5 +198,34 @@ TEST(Ladder, ACallThatTheEndOfTheRunEndedWasStillWaiting) {
   EXPECT_THAT(texts(climb(t, connection(), true)), testing::ElementsAre("SYN", "recvfrom ...", "recvfrom: 5 bytes"));
 }
 
+evidence::Call called(const char* name, const char* args, int error) {
+  return {.pid = 10, .tid = 10, .name = name, .args = args, .error = error, .start_ns = kZero + kMs};
+}
+
+TEST(Ladder, TheSearchForAProgramIsNoFailureWhereItIsFound) {
+  evidence::Timeline t;
+  t.events = {at(0, evidence::ProcessStart{.pid = 10, .role = "client", .actor = "client"}),
+              at(1 * kMs, called("execve", "\"/usr/sbin/x\"", ENOENT)),
+              at(2 * kMs, called("execve", "\"/opt/x\"", EACCES)), at(3 * kMs, segment(true, "S", 100, 0))};
+  EXPECT_THAT(texts(climb(t, connection(), true)), testing::ElementsAre("execve: ENOENT", "execve: EACCES", "SYN"));
+  t.events.push_back(at(4 * kMs, called("execve", "\"/usr/bin/x\"", 0)));
+  EXPECT_THAT(texts(climb(t, connection(), true)), testing::ElementsAre("SYN"));
+}
+
+TEST(Ladder, TheAnswerToAConnectThatDidNotWaitIsItsError) {
+  auto asked = called("getsockopt", "3, SOL_SOCKET, SO_ERROR, ECONNREFUSED", 0);
+  asked.local = kClient;
+  asked.peer = kServer;
+  evidence::Timeline t;
+  t.events = {at(0, segment(true, "S", 100, 0)), at(2 * kMs, asked)};
+  EXPECT_THAT(texts(climb(t, connection(), true)), testing::ElementsAre("SYN", "getsockopt: ECONNREFUSED"));
+}
+
+TEST(Ladder, TheLastLookCountsNoFinAsUnread) {
+  auto c = connection();
+  c.server_end = {.state = "CLOSE_WAIT", .receive_queue = 6};
+  EXPECT_EQ(climb({}, c, true).server_end, "CLOSE_WAIT, 5 unread");
+}
+
 }  // namespace
 }  // namespace lab::report

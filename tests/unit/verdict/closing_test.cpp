@@ -213,5 +213,26 @@ TEST(BackendRefused, Typical) {
   EXPECT_EQ(j.connections[1].verdict.cause, "connect/refused");
 }
 
+// man connect: to AF_UNSPEC it dissolves the association; the socket is without a peer when the call is told.
+TEST(Reset, AConnectToNoAddress) {
+  Story s(Acts::calls);
+  s.handshake()
+      .act('C', "connect", {.fd = 3})
+      .act('C', "send 2", {.bytes = 2, .fd = 3})
+      .wire("C>S PA 1:3")
+      .wire("S>C A");
+  s.recv('S', 2).act('S', "recv 64", {.fd = 4, .pending = true}).wire("C>S RA");
+  s.put(evidence::Call{.pid = kClientPid,
+                       .tid = kClientPid,
+                       .name = "connect",
+                       .args = "3, AF_UNSPEC",
+                       .fd = 3,
+                       .local = *evidence::parse_address("0.0.0.0:45000"),
+                       .linger_reset = true});
+  s.recv_fails('S', ECONNRESET).exits(kClientPid, 0).counter("TcpExtTCPAbortOnData", 0).end();
+  EXPECT_VERDICT(s, "application/reset", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "client");
+}
+
 }  // namespace
 }  // namespace lab::verdict

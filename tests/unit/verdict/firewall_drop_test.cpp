@@ -195,5 +195,16 @@ TEST(FirewallDrop, IcmpThatWouldHaveMendedIt) {
   EXPECT_VERDICT(s, "firewall/drop", "confirmed");
 }
 
+// A handle is no line number.
+TEST(FirewallDrop, ARuleWithoutANameIsCalledByItsText) {
+  Story s;
+  const Story::Rule rule{.hook = "input", .text = "tcp dport 8080 counter drop", .name = ""};
+  s.handshake().waiting('S', "recv 64").act('C', "send 12", {.bytes = 12});
+  s.wire("C>S PA 1:13").traced("C>S PA 1:13", rule).recv_timeout('C', 300).rule(rule, 1).end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+  EXPECT_NE(s.verdict().summary.find("rule 'tcp dport 8080 counter drop' (handle 4) in "), std::string::npos)
+      << s.verdict().summary;
+}
+
 }  // namespace
 }  // namespace lab::verdict

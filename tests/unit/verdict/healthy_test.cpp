@@ -250,5 +250,58 @@ TEST(Healthy, ANonBlockingProgramThatIsSlowToTryAgain) {
   }
 }
 
+// Of bulk in both directions, what stands for the segments that were left out may be an acknowledgement.
+TEST(Healthy, BulkThatAnAcknowledgementStandsForIsCounted) {
+  Story s;
+  s.handshake();
+  const auto client = *evidence::parse_address("127.0.0.1:45000"), server = *evidence::parse_address("127.0.0.1:8080");
+  s.put(evidence::Segment{.device = "lo",
+                          .source = client,
+                          .target = server,
+                          .flags = "A",
+                          .seq = 100'001,
+                          .ack = 900'001,
+                          .length = 1000,
+                          .window = 512,
+                          .ttl = 64});
+  s.put(evidence::Segment{.device = "lo",
+                          .source = client,
+                          .target = server,
+                          .flags = "A",
+                          .seq = 105'001,
+                          .ack = 900'001,
+                          .window = 512,
+                          .ttl = 64,
+                          .folded = 5});
+  s.put(evidence::Segment{.device = "lo",
+                          .source = server,
+                          .target = client,
+                          .flags = "A",
+                          .seq = 900'001,
+                          .ack = 105'001,
+                          .window = 512,
+                          .ttl = 64});
+  s.act('C', "send 5000", {.bytes = 5000}).recv('S', 5000);
+  for (const bool out : {true, false})
+    s.put(evidence::Segment{.device = "lo",
+                            .source = out ? client : server,
+                            .target = out ? server : client,
+                            .flags = "FA",
+                            .seq = out ? 105'001U : 900'001U,
+                            .ack = out ? 900'001U : 105'002U,
+                            .window = 512,
+                            .ttl = 64});
+  s.put(evidence::Segment{.device = "lo",
+                          .source = client,
+                          .target = server,
+                          .flags = "A",
+                          .seq = 105'002,
+                          .ack = 900'002,
+                          .window = 512,
+                          .ttl = 64});
+  s.end();
+  EXPECT_NE(s.verdict().summary.find("after 5000 bytes and 0 bytes"), std::string::npos) << told(s.verdict());
+}
+
 }  // namespace
 }  // namespace lab::verdict

@@ -241,5 +241,16 @@ TEST(CpuTime, ThrottledWithEventsMissing) {
   }
 }
 
+TEST(Descriptors, WhatIsUsedIsToldOnlyWhereItIsTheLimit) {
+  for (const std::uint64_t used : {0, 14, 16}) {
+    Story s;
+    s.connected().send('C', 12).act('S', "accept", {.error = EMFILE}).limit(kServerPid, "nofile", 16, used);
+    s.built('S', "TCP_STATE", "CLOSE").wire("S>C RA").exits(kServerPid, 0).recv_fails('C', ECONNRESET).end();
+    EXPECT_VERDICT(s, "limits/descriptors", "confirmed");
+    const auto text = used == 16 ? "(nofile = 16, 16 used)" : "(nofile = 16)";
+    EXPECT_NE(s.verdict().summary.find(text), std::string::npos) << s.verdict().summary;
+  }
+}
+
 }  // namespace
 }  // namespace lab::verdict

@@ -3,6 +3,7 @@
 #include <csignal>
 
 #include "unit/verdict/story.hpp"
+#include "verdict/unread.hpp"
 
 namespace lab::verdict {
 namespace {
@@ -248,6 +249,20 @@ TEST(NotAnswering, WhatTheLabsOwnEndBringsAboutIsNoClose) {
     s.put(evidence::Milestone{"end"});
     EXPECT_VERDICT(s, "application/not-answering", "confirmed");
   }
+}
+
+// The kernel counts the FIN that has come as a byte.
+TEST(NotReading, TheFinIsNoUnreadByte) {
+  Story s;
+  s.handshake().act('C', "send 5", {.bytes = 5}).wire("C>S PA 1:6").wire("S>C A");
+  s.act('C', "shutdown write").wire("C>S FA 6").wire("S>C A").act('S', "sleep 5s", {.pending = true});
+  s.socket('S', {.state = "CLOSE_WAIT", .rq = 6, .pids = {kServerPid}}).process(kServerPid, "sleeping");
+  s.recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "application/not-reading", "confirmed");
+  EXPECT_NE(told(s.verdict()).find("5 bytes lie unread"), std::string::npos) << told(s.verdict());
+  EXPECT_EQ(unread_in("CLOSE_WAIT", 6), 5U);
+  EXPECT_EQ(unread_in("CLOSE_WAIT", 0), 0U);
+  EXPECT_EQ(unread_in("ESTABLISHED", 6), 6U);
 }
 
 }  // namespace
