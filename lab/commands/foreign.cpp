@@ -115,6 +115,7 @@ class Scanner {
   }
   void names(bool fatal) {
     bool set = false, map = false, first = true;
+    const bool devices = text_.substr(keyword_, 7) == "devices";
     while (skip()) {
       const auto word = next();
       if (word == "!" || word == "=" || word == "==" || word == ",") continue;
@@ -133,8 +134,8 @@ class Scanner {
       }
       // "@set" and "$variable" hold names that are not here; "." begins a concatenation.
       if (word.find_first_of("@$") == word.npos && word != ".") {
-        uses_.push_back({keyword_, begin_, begin_ + word.size(), fatal, line_, map && !first});
-        first = first && here(word);
+        uses_.push_back({keyword_, begin_, begin_ + word.size(), fatal, line_, (map || devices) && !first});
+        first = first && here(word) && !devices;
       }
       if (!set) return;
     }
@@ -150,6 +151,15 @@ class Scanner {
 
 bool says(std::string_view line, std::initializer_list<std::string_view> words) {
   return std::any_of(words.begin(), words.end(), [&](auto word) { return line.find(word) != line.npos; });
+}
+
+// A list's element and the comma before it; lines stay where they are.
+void blank(std::string& text, const Use& use) {
+  const auto end = use.end < text.size() && text[use.end] == '"' ? use.end + 1 : use.end;
+  const auto begin = std::min(text.rfind(',', use.begin), use.begin);
+  std::replace_if(
+      text.begin() + static_cast<std::ptrdiff_t>(begin), text.begin() + static_cast<std::ptrdiff_t>(end),
+      [](char c) { return c != '\n'; }, ' ');
 }
 
 std::string_view line_at(std::string_view text, std::size_t at) {
@@ -181,6 +191,11 @@ Adapted match_to_sandbox(std::string_view ruleset) {
     const bool hides = local && says(line, {"accept"});
     // What leaves the machine by another link is translated there; loopback's own addresses must not be.
     const bool translates = !local && says(line, {"masquerade", "snat"});
+    // Each device of a flowtable or chain may be named once (nf_tables_parse_netdev_hooks).
+    if (use->taken && ruleset.substr(use->keyword, 7) == "devices") {
+      blank(adapted.text, *use);
+      continue;
+    }
     if (local && !hides) continue;
     adapted.text.replace(use->begin, use->end - use->begin, hides || translates || use->taken ? kNowhere : kLink);
     adapted.hidden += hides ? 1 : 0;

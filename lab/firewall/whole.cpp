@@ -5,6 +5,7 @@
 #include <charconv>
 #include <sstream>
 
+#include "firewall/counts.hpp"
 #include "firewall/library.hpp"
 
 namespace lab::firewall {
@@ -42,7 +43,7 @@ Loaded load(const std::string& text, const Flow& flow, const std::string& file, 
   Nftables nft;
   define_variables(nft, flow);
   Loaded loaded;
-  loaded.ok = nft.run_text(text);
+  loaded.ok = nft.run_text(from_zero(text));
   loaded.messages = placed_all(nft.errors(), file, line);
   if (!loaded.ok && loaded.messages.empty())
     loaded.messages = fmt::format("{}:{}: libnftables failed without a word", file, line);

@@ -13,6 +13,7 @@ struct Loaded {
 };
 // Loads `text` into the calling thread's network namespace, with `$server_port`, `$server_address` and
 // `$client_address` defined. `include` sees what the calling process may read. Never throws for a bad ruleset.
+// Counters begin at zero, whatever counts the text gives them.
 Loaded load(const std::string& text, const Flow& flow, const std::string& file, std::uint32_t line = 1);
 // `nft list ruleset` of the calling thread's network namespace.
 std::string list_ruleset();

@@ -115,6 +115,8 @@ class Diagnose(Case):
         report = json.loads(done.stdout)
         self.assertEqual(report["verdict"]["cause"], "firewall/drop")
         self.assertIn("the policy of chain ip filter INPUT", report["verdict"]["summary"])  # established is let in for port 22 only
+        idle = [rule for rule in report["rules"] if "dport 22" in rule["text"] or "lab-none" in rule["text"]]
+        self.assertEqual([rule["packets"] for rule in idle], [0, 0])  # the dump's own counts are not this run's
 
     def test_a_filter_and_a_limit(self):
         report = self.report(0, *self.pair("answer.py", "--seccomp", "recvfrom=errno ECONNRESET"))

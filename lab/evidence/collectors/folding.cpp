@@ -7,6 +7,8 @@ namespace {
 
 // Of each direction, before anything is folded.
 constexpr std::uint32_t kKeep = 64;
+// Sequence numbers tell how much was left out only within half of their range.
+constexpr std::uint32_t kMostBytes = 1U << 30;
 
 bool has(const Segment& segment, char flag) { return segment.flags.find(flag) != std::string::npos; }
 
@@ -23,6 +25,7 @@ bool Folding::is_plain(const Lane& lane, const Segment& segment) {
 
 void Folding::release(Lane& lane, const Deliver& deliver) {
   if (!lane.held) return;
+  lane.told_seq = lane.held->seq + lane.held->length;
   deliver(lane.held_ns, std::move(*lane.held));
   lane.held.reset();
 }
@@ -38,9 +41,11 @@ void Folding::put(std::int64_t t_ns, Segment&& segment, const Deliver& deliver) 
   if (!plain || lane.plain < kKeep) {
     if (plain) ++lane.plain;
     release(lane, deliver);
+    lane.told_seq = end;
     deliver(t_ns, std::move(segment));
     return;
   }
+  if (lane.held && end - lane.told_seq > kMostBytes) release(lane, deliver);
   if (lane.held) {
     segment.folded = lane.held->folded + 1;
     ++folded_;

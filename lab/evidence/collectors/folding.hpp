@@ -27,7 +27,8 @@ class Folding {
   struct Lane {
     bool begun = false;
     std::uint32_t next_seq = 0, last_ack = 0;
-    std::uint32_t plain = 0;  // kept so far
+    std::uint32_t told_seq = 0;  // where the last segment that was told ended
+    std::uint32_t plain = 0;     // kept so far
     std::optional<Segment> held;
     std::int64_t held_ns = 0;
   };
