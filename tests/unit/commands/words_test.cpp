@@ -252,7 +252,7 @@ TEST(Improvise, AnUnknownCauseIsNoneToExpect) { EXPECT_TRUE(expected(closed_by_s
 
 TEST(Foreign, AFlowtablesDevicesBecomeOne) {
   EXPECT_EQ(match_to_sandbox("flowtable f { devices = { eth0, \"eth1\",\n eth2 }; }").text,
-            "flowtable f { devices = { lo        \n      }; }");
+            "flowtable f { devices = { lo         \n      }; }");
   EXPECT_EQ(match_to_sandbox("flowtable f { devices = { lo, eth0 }; }").text,
             "flowtable f { devices = { lo       }; }");
 }

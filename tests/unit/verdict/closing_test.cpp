@@ -229,7 +229,7 @@ TEST(Reset, AConnectToNoAddress) {
                        .fd = 3,
                        .local = *evidence::parse_address("0.0.0.0:45000"),
                        .linger_reset = true});
-  s.recv_fails('S', ECONNRESET).exits(kClientPid, 0).counter("TcpExtTCPAbortOnData", 0).end();
+  s.recv_fails('S', ECONNRESET).exits(kClientPid, 0).counter("TcpOutRsts", 1).end();
   EXPECT_VERDICT(s, "application/reset", "confirmed");
   EXPECT_EQ(s.judge().connections[0].by, "client");
 }
