@@ -102,6 +102,9 @@ std::optional<Finding> injected(const Case& one, std::string_view name, bool fin
   if (!one.gone() || !one.closing.any || one.closing.fin != fin) return std::nullopt;
   const bool sure = one.closing.builder == Closing::Builder::injected;
   if (!sure && one.closing.builder != Closing::Builder::foreign) return std::nullopt;
+  // Whoever's call met a reset was not reset by a segment with its own address: the one that did it was not seen.
+  const auto& met = one.complaint->deed;
+  if (!fin && one.closing.from == one.victim() && met && met->error == ECONNRESET) return std::nullopt;
   auto result = finding(one, name, one.closing.at.t);
   result.mechanism = one.closing.why;
   if (!sure)

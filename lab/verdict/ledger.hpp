@@ -37,7 +37,6 @@ class Ledger {
   void take(const evidence::Segment& segment, Mark mark);
   void take(const evidence::IcmpError& icmp, Mark mark);
   Found place(const evidence::Segment& segment, Mark mark);
-  Found adopt_answer(const evidence::Segment& segment);
   Found astray(const Address& source, const Address& target, std::uint32_t seq);
   bool stray(const evidence::Segment& segment, Mark mark);
   void sent(Conn& conn, Who from, const evidence::Segment& segment, Mark mark);
@@ -48,11 +47,16 @@ class Ledger {
   void take(const evidence::TraceHit& hit, Mark mark);
   void take(const evidence::RuleState& rule, Mark mark);
   void take(const evidence::KernelEvent& event, Mark mark);
-  void take(const evidence::Flow& flow, Mark mark);
   void too_big_eaten(const evidence::TraceHit& hit, Mark mark);
   void eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32_t seq, std::uint32_t ack,
              std::uint32_t length, Mark mark);
   void reset_built(const evidence::KernelEvent& event, Mark mark);
+
+  // ledger_flows.cpp
+  void take(const evidence::Flow& flow, Mark mark);
+  Found adopt_answer(const evidence::Segment& segment);
+  Found adopt_shell(const Conn& shell, const evidence::Segment& segment);
+  void join(std::size_t shell, std::size_t whole);
 
   // ledger_sockets.cpp
   void take(const evidence::SocketState& socket, Mark mark);

@@ -212,24 +212,4 @@ void Ledger::reset_built(const evidence::KernelEvent& event, Mark mark) {
   if (built.size() < 8) built.push_back(std::move(reset));
 }
 
-void Ledger::take(const evidence::Flow& flow, Mark mark) {
-  const bool translated = flow.original_target != flow.reply_source || flow.original_source != flow.reply_target;
-  auto found = find(flow.original_source, flow.original_target);
-  if (!found.conn) found = find(flow.reply_target, flow.reply_source);
-  if (!found.conn) return;
-  auto& conn = *found.conn;
-  if (translated) {
-    conn.translated = true;
-    if (flow.original_target != flow.reply_source && conn.server == flow.reply_source)
-      conn.asked = flow.original_target;
-    const auto index = index_of(conn);
-    // One connection under two names: as the client sees it and as the server does.
-    if (!find(flow.original_source, flow.original_target).conn)
-      alias(flow.original_source, flow.original_target, index, Who::client);
-    if (!find(flow.reply_target, flow.reply_source).conn)
-      alias(flow.reply_target, flow.reply_source, index, Who::client);
-  }
-  if (flow.kind == "destroy" && !conn.flow_gone) conn.flow_gone = mark;
-}
-
 }  // namespace lab::verdict

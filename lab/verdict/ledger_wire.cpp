@@ -48,19 +48,6 @@ bool over(const Conn& conn) {
 
 }  // namespace
 
-// The answer to a SYN may come under the address that translation hides: it acknowledges the SYN's number.
-Ledger::Found Ledger::adopt_answer(const evidence::Segment& segment) {
-  const auto at = by_isn_.find(segment.ack - 1);
-  if (at == by_isn_.end()) return {};
-  auto& conn = facts_.conns[at->second];
-  if (conn.client.port != segment.target.port && conn.client.ip != segment.target.ip) return {};
-  conn.translated = true;
-  // On lo the SYN is seen behind the output hook's translation, its answer under the address that was asked for.
-  if (segment.netns.empty() && segment.target == conn.client && !conn.asked.known()) conn.asked = segment.source;
-  alias(segment.source, segment.target, at->second, Who::server);
-  return {&conn, Who::server};
-}
-
 // What has no connection of its own and carries on the numbers of one we know: it was rewritten on its way, or is no
 // longer.
 Ledger::Found Ledger::astray(const Address& source, const Address& target, std::uint32_t seq) {
@@ -120,6 +107,8 @@ Ledger::Found Ledger::place(const evidence::Segment& segment, Mark mark) {
     by_isn_[segment.seq] = index_of(*found.conn);
     return found;
   }
+  if (syn && ack && found.conn && !found.conn->wire)
+    if (const auto joined = adopt_shell(*found.conn, segment); joined.conn) return joined;
   if (found.conn) return found;
   if (syn && ack) {
     if (const auto adopted = adopt_answer(segment); adopted.conn) return adopted;

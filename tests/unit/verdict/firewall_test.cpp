@@ -119,11 +119,12 @@ TEST(RejectIcmp, WithEventsMissing) {
   }
 }
 
-Story nat_lost() {
+Story nat_lost(bool socket_first = false) {
   Story s;
   s.to("127.0.0.1:9090").act('C', "sleep 1ms");
+  if (socket_first) s.socket('C', {.state = "SYN_SENT", .when = "change", .pids = {kClientPid}});
   // The wire of lo lies behind the output hook: to the server under its own address, back under the one asked for.
-  s.flow("new", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
+  if (!socket_first) s.flow("new", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
   const auto seg = [&](const char* src, const char* dst, const char* flags, std::uint32_t seq, std::uint32_t ack,
                        std::uint32_t length) {
     s.put(evidence::Segment{.device = "lo",
@@ -137,12 +138,13 @@ Story nat_lost() {
                             .ttl = 64});
   };
   seg("127.0.0.1:45000", "127.0.0.1:8080", "S", 100, 0, 0);
-  s.flow("new", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
+  if (!socket_first) s.flow("new", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
   seg("127.0.0.1:9090", "127.0.0.1:45000", "SA", 500, 101, 0);
   seg("127.0.0.1:45000", "127.0.0.1:8080", "A", 101, 501, 0);
   s.act('C', "connect");
   seg("127.0.0.1:45000", "127.0.0.1:8080", "PA", 101, 501, 6);
   seg("127.0.0.1:9090", "127.0.0.1:45000", "A", 501, 107, 0);
+  if (socket_first) s.flow("new", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
   s.changed("rule-deleted", "ip nat output tcp dport 9090 dnat to 127.0.0.1:8080");
   s.flow("destroy", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
   s.act('C', "send 6", {.bytes = 6});
@@ -156,6 +158,13 @@ TEST(NatLost, Typical) {
   auto s = nat_lost().end();
   const auto j = s.judge();
   EXPECT_EQ(j.connections.size(), 1u);
+  EXPECT_VERDICT(s, "firewall/nat-lost", "confirmed");
+}
+
+// A slow machine's sockets are looked at before conntrack's word comes.
+TEST(NatLost, TheClientsSocketWasSeenBeforeTheFlow) {
+  auto s = nat_lost(true).end();
+  EXPECT_EQ(s.judge().connections.size(), 1u);
   EXPECT_VERDICT(s, "firewall/nat-lost", "confirmed");
 }
 

@@ -43,6 +43,20 @@ TEST(InjectedFin, TheServerNoticesFirst) {
   }
 }
 
+// Kernels before 6.10 tell of no reset that answers a segment without a socket.
+TEST(InjectedReset, LookAlikeTheAnswerOfNoSocketThatThisKernelDoesNotTell) {
+  Story s;
+  s.handshake().send('C', 6).wire("S>C R").recv_fails('C', ECONNRESET).counter("TcpOutRsts", 3).end();
+  EXPECT_NE(s.verdict().cause, "network/injected-reset") << told(s.verdict());
+}
+
+// The wire lost the reset that the client met, and shows one that the client's kernel sent later, for no socket.
+TEST(InjectedReset, LookAlikeAResetOfTheVictimsOwnAddress) {
+  Story s;
+  s.handshake().send('C', 6).recv_fails('C', ECONNRESET).wire("S>C SA").wire("C>S RA 7").lose("wire", 9).end();
+  EXPECT_NE(s.verdict().cause, "network/injected-reset") << told(s.verdict());
+}
+
 TEST(InjectedReset, WithEventsMissing) {
   for (const auto* source : {"wire", "nft-trace", "sockets", "actors", "counters", "kernel"}) {
     Story s;
