@@ -44,6 +44,7 @@ enum {
   CALL_GIVEN,  /* when args[2] is given (prlimit64's new value) */
   CALL_EXIT,   /* never returns: reported as it begins */
   CALL_WAIT,   /* only when it never returned */
+  CALL_MAP,    /* failures, but for huge pages: their pool is no limit of the program's, which then asks for others */
 };
 #define RAW_NONE 255
 

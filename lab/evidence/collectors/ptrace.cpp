@@ -32,7 +32,8 @@ Program& CallTracer::State::program(pid_t process) {
   const auto [found, fresh] = programs.try_emplace(process);
   if (fresh && process > 0) {
     const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
-    if (fd >= 0) found->second.process = sys::Descriptor(fd);  // else it has gone
+    hidden |= fd < 0 && errno != ESRCH;  // else it has gone
+    found->second.process = sys::Descriptor(fd);
   }
   return found->second;
 }
@@ -116,7 +117,8 @@ std::vector<Collector> CallTracer::accounts() const {
   if (state_->left_out) why += fmt::format("; {} repetitions counted, not listed", state_->left_out);
   if (state_->foreign) why += "; blind to calls of 32-bit programs";
   if (state_->io_uring) why += "; blind to what was done through io_uring";
-  const std::uint64_t lost = state_->io_uring || state_->foreign ? 1 : 0;  // how many, nobody knows
+  if (state_->hidden) why += "; blind to what some descriptors were";
+  const std::uint64_t lost = state_->io_uring || state_->foreign || state_->hidden ? 1 : 0;  // how many, nobody knows
   return {{"syscalls", true, why, state_->calls, lost, true},
           {"signals", true, "programs' only; through ptrace, which is not told who sends SIGKILL", state_->signals, 0,
            true}};

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -31,7 +32,9 @@ void CallTracer::State::tell(Sink& sink, const SeenCall& seen) {
 void CallTracer::State::find_connection(Tracee& tracee, int fd) {
   auto& own = program(tracee.process);
   tracee.ends = {};
-  const auto found = connection_of(own.process.get(), fd);
+  int error = 0;
+  const auto found = connection_of(own.process.get(), fd, error);
+  hidden |= error != 0 && error != EBADF && error != ENOTSOCK && error != ESRCH;
   tracee.tcp = found.has_value();
   if (!found) {
     own.connections.erase(fd);

@@ -42,6 +42,7 @@ struct CallTracer::State {
   Restarts restarts;
   std::uint64_t calls = 0, signals = 0, left_out = 0;
   bool finished = false, foreign = false, io_uring = false;
+  bool hidden = false;  // a descriptor of a task that lives could not be looked at
 
   Tracee& tracee(pid_t tid);
   Program& program(pid_t process);

@@ -134,13 +134,19 @@ std::size_t read_memory(pid_t tid, std::uint64_t address, void* to, std::size_t 
 }
 
 // The copy is closed before the task goes on: it never outlives the call that is looked at.
-std::optional<Ends> connection_of(int process, int fd) {
+std::optional<Ends> connection_of(int process, int fd, int& error) {
   if (process < 0 || fd < 0) return {};
   const sys::Descriptor copy(static_cast<int>(::syscall(SYS_pidfd_getfd, process, fd, 0)));
-  if (!copy.valid()) return {};
+  if (!copy.valid()) {
+    error = errno;
+    return {};
+  }
   int protocol = 0;
   socklen_t length = sizeof protocol;
-  if (::getsockopt(copy.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0) return {};
+  if (::getsockopt(copy.get(), SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0) {
+    error = errno;
+    return {};
+  }
   if (protocol != IPPROTO_TCP && protocol != mptcp) return {};
   return Ends{name_by(::getsockname, copy.get()), name_by(::getpeername, copy.get()), true};
 }

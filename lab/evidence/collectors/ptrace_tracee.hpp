@@ -43,8 +43,9 @@ std::optional<siginfo_t> signal_info(pid_t tid);
 // As many of `most` bytes at `address` as can be read: all, half, … at least 4; 0: none.
 std::size_t read_memory(pid_t tid, std::uint64_t address, void* to, std::size_t most);
 
-// Its descriptor's connection; nothing when that is not a TCP socket. `process`: its pidfd.
-std::optional<Ends> connection_of(int process, int fd);
+// Its descriptor's connection; nothing when that is not a TCP socket, or when it could not be looked at: `error` then
+// says why (0, EBADF, ENOTSOCK: there is none; ESRCH: it has gone). `process`: its pidfd.
+std::optional<Ends> connection_of(int process, int fd, int& error);
 
 // Of /proc.
 pid_t process_of(pid_t tid);          // thread group; 0: gone

@@ -10,6 +10,7 @@ enum { LEAVE_OUT, REPORT, THIN_OUT };
 #define ERROR_EINTR 4
 #define ERROR_EAGAIN 11
 #define ERROR_ENOTDIR 20
+#define FLAG_MAP_HUGETLB 0x40000
 #define ERROR_RESTART_FIRST 512 /* ERESTARTSYS, include/linux/errno.h: the kernel's own, never a program's to see */
 #define ERROR_RESTART_LAST 516  /* ERESTART_RESTARTBLOCK */
 
@@ -38,6 +39,8 @@ static inline int judge_call(__u32 kind, const __u64* args, __s64 result, int tc
       return failed || args[0] == 2 || args[0] == 10 ? REPORT : LEAVE_OUT;
     case CALL_FAIL:
       return failed ? REPORT : LEAVE_OUT;
+    case CALL_MAP:
+      return failed && !(args[3] & FLAG_MAP_HUGETLB) ? REPORT : LEAVE_OUT;
     case CALL_OPEN:
       return failed && error != ERROR_ENOENT && error != ERROR_ENOTDIR ? REPORT : LEAVE_OUT;
     case CALL_BRK:

@@ -63,7 +63,7 @@ constexpr KnownCall calls[] = {
     {SYS_truncate, "truncate", fails_at_0, "ps"},
     {SYS_ftruncate, "ftruncate", fails_with_fd, "ns"},
     {SYS_fallocate, "fallocate", fails_with_fd, "nxss"},
-    {SYS_mmap, "mmap", fails, "-s"},
+    {SYS_mmap, "mmap", look(CALL_MAP), "-s"},
     {SYS_mremap, "mremap", fails, "-ss"},
     {SYS_mprotect, "mprotect", fails, "-s"},
     {SYS_brk, "brk", look(CALL_BRK), "x"},

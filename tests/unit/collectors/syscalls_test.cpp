@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -199,6 +200,12 @@ TEST(JudgeCall, KeepsWhatTouchesConnectionsAndWhatFails) {
   EXPECT_EQ(judge_call(CALL_IO, none, -512, 0, 0), LEAVE_OUT);
   EXPECT_EQ(judge_call(CALL_IO, none, -EAGAIN, 1, 0), THIN_OUT);
   EXPECT_EQ(judge_call(CALL_FD, none, 0, 1, 0), REPORT);
+  // PostgreSQL's first try: huge pages, of which most machines have none.
+  const __u64 huge[6] = {0, 150'994'944, 3, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB};
+  const __u64 plain[6] = {0, 150'994'944, 3, MAP_SHARED | MAP_ANONYMOUS};
+  EXPECT_EQ(judge_call(CALL_MAP, huge, -ENOMEM, 0, 0), LEAVE_OUT);
+  EXPECT_EQ(judge_call(CALL_MAP, plain, -ENOMEM, 0, 0), REPORT);
+  EXPECT_EQ(judge_call(CALL_MAP, plain, 0x7f0000000000, 0, 0), LEAVE_OUT);
   EXPECT_EQ(judge_call(CALL_FD, none, 0, 0, 0), LEAVE_OUT);
   EXPECT_EQ(judge_call(CALL_FD, none, -EBADF, 0, 0), REPORT);
   EXPECT_EQ(judge_call(CALL_NAME, none, -ENOENT, 0, 1), LEAVE_OUT);
