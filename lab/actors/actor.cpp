@@ -7,6 +7,7 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "actors/child.hpp"
 #include "actors/operator.hpp"
@@ -64,6 +65,7 @@ struct Actor::State {
 
   bool of_steps() const { return what->run.empty(); }
   void start(const Casting& casting, const Prepare& prepare);
+  void fork(const Prepare& prepare);
   void serve_request(const std::function<void(std::uint32_t, bool, std::string)>& output);
   Group* find(pid_t pid) {
     const auto found =
@@ -83,6 +85,7 @@ struct Actor::State {
   std::vector<char*> command_pointers, environment_pointers;
   sys::Descriptor event;
   std::vector<Group> groups;
+  bool ahead = false;  // forked before its start
   OperatorActs* acts = nullptr;
   // What Reported::step points at for pseudo-steps.
   scenario::Step listen{.verb = scenario::Verb::accept, .source = "listen", .name = "listen"};
@@ -125,14 +128,29 @@ void Actor::State::start(const Casting& casting, const Prepare& prepare) {
   groups.push_back(std::move(group));
 }
 
+void Actor::State::fork(const Prepare& prepare) {
+  if (one_process(*what)) {
+    const bool client = is_client(*what);
+    start({.count = instances, .ahead = ahead, .together = client, .close_at_end = client}, prepare);
+    return;
+  }
+  const bool together = of_steps() && instances > 1;
+  for (std::uint32_t i = 0; i < instances; ++i) start({.first = i, .ahead = ahead, .together = together}, prepare);
+}
+
+void Actor::fork_ahead(const Prepare& prepare) {
+  if (std::exchange(state_->ahead, true)) return;
+  state_->fork(prepare);
+}
+
 std::vector<pid_t> Actor::start(const Prepare& prepare) {
   auto& s = *state_;
-  if (one_process(*s.what)) {
-    const bool client = is_client(*s.what);
-    s.start({.count = s.instances, .together = client, .close_at_end = client}, prepare);
+  if (s.ahead) {
+    auto& started = s.records.front().started;
+    started.store(1, std::memory_order_release);
+    futex_wake_all(started);
   } else {
-    const bool together = s.of_steps() && s.instances > 1;
-    for (std::uint32_t i = 0; i < s.instances; ++i) s.start({.first = i, .together = together}, prepare);
+    s.fork(prepare);
   }
   std::vector<pid_t> pids;
   for (const auto& group : s.groups) pids.push_back(group.pid);

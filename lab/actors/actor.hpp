@@ -102,6 +102,8 @@ class Actor {
   // Forks every instance (clients: `parallel` processes, or threads of one where the steps are such; servers: one
   // process with `parallel` accepting threads). Returns their pids. Steps' listeners are open when ready() says so.
   std::vector<pid_t> start(const Prepare& prepare);
+  // Of an actor of steps: forks what start() would fork. Each is prepared and then waits for start().
+  void fork_ahead(const Prepare& prepare);
   // Readable when a byte of readiness (servers by steps: listening), a line of output or a message of failure is there.
   std::vector<int> descriptors() const;
   // Takes what is there. `output`: whole lines of a program, or what it had when it ended.

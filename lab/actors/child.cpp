@@ -51,6 +51,11 @@ bool needs_channel(const Part& part) {
   return part.actor.run.empty() && (part.actor.listen || part.actor.role == scenario::Role::op);
 }
 
+void wait_for_start(Records& records) {
+  auto& front = records.front();
+  while (!front.started.load(std::memory_order_acquire)) futex_wait(front.started, 0);
+}
+
 // Clients start at once: the last one that is there lets everyone go.
 void start_together(Records& records, std::uint32_t instance) {
   auto& front = records.front();
@@ -148,6 +153,7 @@ void play(const Part& part, const Casting& casting, const Prepare& prepare) {
       sys::check(sys::exempt_syscall(SYS_chdir, reinterpret_cast<long>(part.context.folder.c_str())),
                  "working folder " + part.context.folder);
     if (!part.actor.run.empty()) run_program(part);
+    if (casting.ahead) wait_for_start(part.records);
     run_steps(part, casting, channel, pid);
   } catch (const std::exception& failure) {
     part.records.fail(Failed::lab, part.actor.name + ": " + failure.what());

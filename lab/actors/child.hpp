@@ -23,6 +23,7 @@ struct Part {
 struct Casting {
   std::uint32_t first = 0, count = 1;  // instances of this process
   int output = -1, error = -1;         // its standard output and error; -1: /dev/null
+  bool ahead = false;                  // it does nothing of its own before the actor is started
   bool together = false;               // starts when every instance is there
   bool close_at_end = false;           // each instance's connections, as its process's end would
 };

@@ -28,6 +28,7 @@ struct Front {
   Word listening;  // Listening
   Word failed;     // Failed
   char failure[1024];
+  Word started;      // whoever was forked ahead goes on
   Word arrived, go;  // clients start together
   Request request;
 };

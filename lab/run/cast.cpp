@@ -91,15 +91,18 @@ std::vector<pid_t> Cast::fork(Member& member) {
   return pids;
 }
 
+void Cast::fork_ahead(Role role) {
+  for (const auto& m : members_)
+    if (m->what->role == role && m->what->run.empty() && !m->notifier && !m->meter)
+      m->actor->fork_ahead([&](const scenario::Actor&, std::uint32_t, int keep_fd) { prepare(*m, keep_fd); });
+}
+
 bool Cast::start(Role role) {
-  bool any = false;
   for (auto& member : members_) {
     if (member->what->role != role) continue;
-    any = true;
     const auto began = sys::now_ns();
-    const auto pids = fork(*member);
+    const auto& pids = member->pids = fork(*member);
     member->started = true;
-    member->pids = pids;
     for (std::uint32_t i = 0; i < pids.size(); ++i) {
       teller_.put({.t_ns = began,
                    .what = evidence::ProcessStart{.pid = pids[i],
@@ -111,7 +114,7 @@ bool Cast::start(Role role) {
       watchers_.watch_process(pids[i]);
     }
   }
-  return any;
+  return has(role);
 }
 
 std::vector<int> Cast::descriptors() const {
@@ -154,7 +157,8 @@ void Cast::took(pid_t pid, int status) {
     exit.status = WEXITSTATUS(status);
   }
   for (auto& member : members_) {
-    if (!member->started || !member->actor->owns(pid)) continue;
+    if (!member->actor->owns(pid)) continue;
+    if (stopping_ && !member->started) return;  // forked ahead, and never had its turn
     exit.role = role_name(*member->what);
     exit.actor = member->what->name;
     exit.instance = member->actor->instance_of(pid);

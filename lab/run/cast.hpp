@@ -20,8 +20,11 @@ class Cast {
   ~Cast();
 
   bool has(scenario::Role role) const;
-  // Forks every instance of the actors of this role; false when there are none.
+  // Starts every instance of the actors of this role; false when there are none.
   bool start(scenario::Role role);
+  // Forks the actors of this role that are steps and that nothing else surrounds: they are prepared, and wait for their
+  // start. Again: does nothing.
+  void fork_ahead(scenario::Role role);
   // Descriptors to poll, and what to do when any of them is readable.
   std::vector<int> descriptors() const;
   void serve(const std::function<bool(int fd)>& readable);

@@ -62,6 +62,7 @@ Stage::Stage(const scenario::Scenario& scenario, Teller& teller, Watchers& watch
 void Stage::milestone(const char* what) { teller_.put({.t_ns = sys::now_ns(), .what = evidence::Milestone{what}}); }
 
 bool Stage::listening(const std::vector<const scenario::Actor*>& servers) {
+  if (servers.empty()) return true;
   Listeners listeners;
   watchers_.listeners(listeners);
   return std::all_of(servers.begin(), servers.end(),
@@ -71,6 +72,8 @@ bool Stage::listening(const std::vector<const scenario::Actor*>& servers) {
 void Stage::start_servers(Role role) {
   if (!cast_.start(role)) return;
   const auto awaited = cast_.listeners_awaited(role);
+  // They get ready while the servers do. A program may take its time until it listens, and no client is to be seen.
+  if (clients_follow_ && awaited.empty()) cast_.fork_ahead(Role::client);
   const auto patience = sys::Deadline::at_ns(std::min(deadline_.at(), sys::now_ns() + scenario_.timeout.count() / 2));
   const bool ready =
       wait_until([&] { return cast_.ready(role) && (listening(awaited) || gone(role)); }, patience, !awaited.empty());
@@ -104,6 +107,7 @@ int Stage::serve_until(pid_t child) {
 
 // Nobody is started behind the order to stop: who never had a turn must not look like one that did nothing.
 RunEnd Stage::play() {
+  clients_follow_ = true;
   start_servers();
   if (stopped()) {
     milestone("unstarted");

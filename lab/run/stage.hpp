@@ -45,6 +45,7 @@ class Stage {
   sys::Descriptor signals_;
   sys::Deadline deadline_;
   std::int64_t next_snapshot_ns_ = 0, snapshot_step_ns_ = 0;
+  bool clients_follow_ = false;  // the servers are started for them
 };
 
 }  // namespace lab::run

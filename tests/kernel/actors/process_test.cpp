@@ -1,6 +1,7 @@
 // Steps that end, copy, stop or replace a process, and those that talk between actors.
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <fstream>
@@ -47,6 +48,28 @@ INSTANTIATE_TEST_SUITE_P(Every, Ending,
                            std::erase_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); });
                            return name;
                          });
+
+// The call that a child has come to, of these two.
+long waits_in(const std::string& child, long one, long other) {
+  while (true) {
+    long call = -1;
+    std::ifstream("/proc/" + child + "/syscall") >> call;  // a word, "running", while it is in none
+    if (call == one || call == other) return call;
+  }
+}
+
+TEST(Process, ForkedAheadItWaitsForItsStart) {
+  Troupe troupe({server({"accept", "send 'x'"}), client({"connect", "recv"})});
+  troupe[0].fork_ahead(troupe.prepare);
+  std::string child;
+  std::ifstream("/proc/thread-self/children") >> child;
+  EXPECT_EQ(waits_in(child, SYS_futex, SYS_accept4), SYS_futex);
+  EXPECT_FALSE(troupe[0].ready());
+  troupe.play();
+  EXPECT_TRUE(troupe[0].owns(std::stoi(child)));
+  EXPECT_EQ(troupe.told(0), "accept ok, send 1 bytes");
+  EXPECT_EQ(troupe.told(1), "connect ok, recv 1 bytes");
+}
 
 TEST(Process, KilledInTheMiddleLosesNothing) {
   auto victim = server({"accept", "recv 3", "recv"});
