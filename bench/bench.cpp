@@ -77,8 +77,8 @@ void lab_run_rootless(benchmark::State& state) {
 }
 void lab_run_blind(benchmark::State& state) {
   std::vector<std::string> words{LAB_PROGRAM, "run", (kSource / "scenarios/close-on-accept.toml").string()};
-  for (const char* one : {"wire", "nft-trace", "changes", "counters", "conntrack", "sockets", "processes", "kernel",
-                          "signals", "syscalls"})
+  for (const char* one :
+       {"wire", "nft-trace", "changes", "counters", "conntrack", "sockets", "processes", "kernel", "syscalls"})
     words.insert(words.end(), {"--without", one});
   process(state, words, 1);  // it expects a cause, which nobody can tell
 }
