@@ -11,7 +11,7 @@ endforeach()
 file(CREATE_LINK ${CMAKE_SOURCE_DIR}/docs/causes ${CMAKE_BINARY_DIR}/share/lab/causes SYMBOLIC)
 
 install(TARGETS lab_program RUNTIME)
-install(DIRECTORY scenarios rules DESTINATION ${data} PATTERN __pycache__ EXCLUDE)
+install(DIRECTORY scenarios rules DESTINATION ${data} USE_SOURCE_PERMISSIONS PATTERN __pycache__ EXCLUDE)
 install(DIRECTORY docs/causes DESTINATION ${data})
 install(FILES packaging/apparmor DESTINATION ${data})
 file(GLOB guides CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/docs/*.md)
