@@ -254,51 +254,32 @@ TEST(Healthy, ANonBlockingProgramThatIsSlowToTryAgain) {
 TEST(Healthy, BulkThatAnAcknowledgementStandsForIsCounted) {
   Story s;
   s.handshake();
-  const auto client = *evidence::parse_address("127.0.0.1:45000"), server = *evidence::parse_address("127.0.0.1:8080");
-  s.put(evidence::Segment{.device = "lo",
-                          .source = client,
-                          .target = server,
-                          .flags = "A",
-                          .seq = 100'001,
-                          .ack = 900'001,
-                          .length = 1000,
-                          .window = 512,
-                          .ttl = 64});
-  s.put(evidence::Segment{.device = "lo",
-                          .source = client,
-                          .target = server,
-                          .flags = "A",
-                          .seq = 105'001,
-                          .ack = 900'001,
-                          .window = 512,
-                          .ttl = 64,
-                          .folded = 5});
-  s.put(evidence::Segment{.device = "lo",
-                          .source = server,
-                          .target = client,
-                          .flags = "A",
-                          .seq = 900'001,
-                          .ack = 105'001,
-                          .window = 512,
-                          .ttl = 64});
-  s.act('C', "send 5000", {.bytes = 5000}).recv('S', 5000);
-  for (const bool out : {true, false})
+  struct Told {
+    bool out;
+    const char* flags;
+    std::uint32_t seq, ack, length, folded;
+  };
+  const auto put = [&](const Told& told) {
+    const auto client = *evidence::parse_address("127.0.0.1:45000"),
+               server = *evidence::parse_address("127.0.0.1:8080");
     s.put(evidence::Segment{.device = "lo",
-                            .source = out ? client : server,
-                            .target = out ? server : client,
-                            .flags = "FA",
-                            .seq = out ? 105'001U : 900'001U,
-                            .ack = out ? 900'001U : 105'002U,
+                            .source = told.out ? client : server,
+                            .target = told.out ? server : client,
+                            .flags = told.flags,
+                            .seq = told.seq + (told.out ? 100'001 : 900'001),
+                            .ack = told.ack + (told.out ? 900'001 : 100'001),
+                            .length = told.length,
                             .window = 512,
-                            .ttl = 64});
-  s.put(evidence::Segment{.device = "lo",
-                          .source = client,
-                          .target = server,
-                          .flags = "A",
-                          .seq = 105'002,
-                          .ack = 900'002,
-                          .window = 512,
-                          .ttl = 64});
+                            .ttl = 64,
+                            .folded = told.folded});
+  };
+  for (const auto& told :
+       {Told{true, "A", 0, 0, 1000, 0}, Told{true, "A", 5000, 0, 0, 5}, Told{false, "A", 0, 5000, 0, 0}})
+    put(told);
+  s.act('C', "send 5000", {.bytes = 5000}).recv('S', 5000);
+  for (const auto& told :
+       {Told{true, "FA", 5000, 0, 0, 0}, Told{false, "FA", 0, 5001, 0, 0}, Told{true, "A", 5001, 1, 0, 0}})
+    put(told);
   s.end();
   EXPECT_NE(s.verdict().summary.find("after 5000 bytes and 0 bytes"), std::string::npos) << told(s.verdict());
 }
