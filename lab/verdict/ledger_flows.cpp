@@ -18,6 +18,8 @@ void Ledger::take(const evidence::Flow& flow, Mark mark) {
   auto& conn = *found.conn;
   if (translated) {
     conn.translated = true;
+    // Known so far by the name that the client's socket gives it: the server's own is this.
+    if (!conn.wire && conn.server == flow.original_target) conn.server = flow.reply_source;
     if (flow.original_target != flow.reply_source && conn.server == flow.reply_source)
       conn.asked = flow.original_target;
     const auto index = index_of(conn);

@@ -119,12 +119,15 @@ TEST(RejectIcmp, WithEventsMissing) {
   }
 }
 
-Story nat_lost(bool socket_first = false) {
+enum class First { wire, socket, socket_and_flow };
+
+Story nat_lost(First first = First::wire) {
+  const bool socket_first = first != First::wire;
   Story s;
   s.to("127.0.0.1:9090").act('C', "sleep 1ms");
   if (socket_first) s.socket('C', {.state = "SYN_SENT", .when = "change", .pids = {kClientPid}});
   // The wire of lo lies behind the output hook: to the server under its own address, back under the one asked for.
-  if (!socket_first) s.flow("new", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
+  if (first != First::socket) s.flow("new", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
   const auto seg = [&](const char* src, const char* dst, const char* flags, std::uint32_t seq, std::uint32_t ack,
                        std::uint32_t length) {
     s.put(evidence::Segment{.device = "lo",
@@ -163,9 +166,11 @@ TEST(NatLost, Typical) {
 
 // A slow machine's sockets are looked at before conntrack's word comes.
 TEST(NatLost, TheClientsSocketWasSeenBeforeTheFlow) {
-  auto s = nat_lost(true).end();
-  EXPECT_EQ(s.judge().connections.size(), 1u);
-  EXPECT_VERDICT(s, "firewall/nat-lost", "confirmed");
+  for (const auto first : {First::socket, First::socket_and_flow}) {
+    auto s = nat_lost(first).end();
+    EXPECT_EQ(s.judge().connections.size(), 1u);
+    EXPECT_VERDICT(s, "firewall/nat-lost", "confirmed");
+  }
 }
 
 TEST(NatLost, WithEventsMissing) {
