@@ -75,17 +75,6 @@ void judge_fin(const Case& one, Closing& closing) {
 
 enum class Origin { unknown, tcp, alien };
 
-// Kernels that give reasons tell of resets without a socket, too; those before (6.10) do not (net/ipv4/tcp_ipv4.c,
-// tcp_v4_send_reset).
-bool tells_every_reset(const Facts& facts) {
-  const auto reasoned = [](const std::vector<KernelReset>& all) {
-    return std::any_of(all.begin(), all.end(), [](const KernelReset& reset) { return !reset.reason.empty(); });
-  };
-  return reasoned(facts.stray_resets) || std::any_of(facts.conns.begin(), facts.conns.end(), [&](const Conn& conn) {
-           return reasoned(conn.built.client) || reasoned(conn.built.server);
-         });
-}
-
 // Its shape is that of an answer to a segment for which there was no socket: no ACK, or number 0 (RFC 9293, 3.10.7.1).
 bool answers(const Stream& stream) { return !stream.rst_acks || stream.rst_seq == 0; }
 
@@ -136,7 +125,7 @@ Origin origin_of_reset(const Case& one, Closing& closing) {
   const bool stray = std::any_of(facts.stray_resets.begin(), facts.stray_resets.end(), [&](const KernelReset& r) {
     return r.at.t > closing.at.t - 50'000'000 && r.at.t < closing.at.t + 50'000'000;
   });
-  if (facts.complete("kernel") && !stray && (tells_every_reset(facts) || !answers(stream)))
+  if (facts.complete("kernel") && !stray && (facts.resets_reasoned || !answers(stream)))
     return alien("kernel", fmt::format("no TCP built a reset for the {}", end), closing.at);
   return Origin::unknown;
 }

@@ -48,7 +48,10 @@ struct Facts {
   std::map<std::string, Source, std::less<>> sources;
   std::set<std::string> wire_namespaces;
   std::vector<TooBigEaten> too_big;
-  std::vector<KernelReset> stray_resets;             // built for a socket whose address was not told
+  std::vector<KernelReset> stray_resets;  // built for a socket whose address was not told
+  // Kernels that give reasons tell of resets without a socket, too; those before (6.10) do not (net/ipv4/tcp_ipv4.c,
+  // tcp_v4_send_reset).
+  bool resets_reasoned = false;
   std::map<std::string, std::uint64_t> wire_resets;  // resets seen leaving, by namespace
   Mark clients_ended, unstarted, stopping;           // unstarted: the run ended before every program had its turn
   std::int64_t first_ns = 0, last_ns = 0;

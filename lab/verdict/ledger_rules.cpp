@@ -199,6 +199,7 @@ void Ledger::take(const evidence::KernelEvent& event, Mark mark) {
 }
 
 void Ledger::reset_built(const evidence::KernelEvent& event, Mark mark) {
+  facts_.resets_reasoned |= !event.reason.empty();
   auto found = find(event.source, event.target);
   if (!found.conn && event.socket)
     if (const auto at = by_socket_.find(event.socket); at != by_socket_.end())
