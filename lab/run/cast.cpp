@@ -31,8 +31,7 @@ struct Cast::Member {
   bool has_filter() const { return what->seccomp.has_value(); }
 };
 
-Cast::Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Teller& teller, Watchers& watchers,
-           actors::OperatorActs& acts)
+Cast::Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Teller& teller, Watchers& watchers)
     : setup_(setup), namespaces_(namespaces), teller_(teller), watchers_(watchers) {
   if (setup.trace_calls) tracer_ = std::make_unique<evidence::CallTracer>();
   const actors::Context context{.server = server_endpoint(*setup.scenario), .folder = setup.folder};
@@ -40,7 +39,6 @@ Cast::Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Te
     auto member = std::make_unique<Member>();
     member->what = &actor;
     member->actor = std::make_unique<actors::Actor>(actor, context);
-    if (actor.role == Role::op) member->actor->serve(acts);
     if (actor.seccomp) {
       member->filter = sandbox::compile(*actor.seccomp, !actor.run.empty());
       member->notifier = std::make_unique<sandbox::Notifier>(*actor.seccomp, [this](const sandbox::Answered& answered) {
@@ -54,6 +52,11 @@ Cast::Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Te
 }
 
 Cast::~Cast() = default;
+
+void Cast::serve(actors::OperatorActs& acts) {
+  for (auto& member : members_)
+    if (member->what->role == Role::op) member->actor->serve(acts);
+}
 
 std::vector<evidence::Collector> Cast::accounts() const {
   return tracer_ ? tracer_->accounts() : std::vector<evidence::Collector>{};
@@ -91,10 +94,21 @@ std::vector<pid_t> Cast::fork(Member& member) {
   return pids;
 }
 
-void Cast::fork_ahead(Role role) {
-  for (const auto& m : members_)
-    if (m->what->role == role && m->what->run.empty() && !m->notifier && !m->meter)
+bool Cast::fork_ahead(Role role) {
+  bool all = true;
+  for (const auto& m : members_) {
+    if (m->what->role != role) continue;
+    if (m->what->run.empty() && !m->notifier && !m->meter)
       m->actor->fork_ahead([&](const scenario::Actor&, std::uint32_t, int keep_fd) { prepare(*m, keep_fd); });
+    else
+      all = false;
+  }
+  return all;
+}
+
+void Cast::fork_ahead() {
+  for (const auto role : {Role::server, Role::proxy, Role::op, Role::client})
+    if (!fork_ahead(role)) return;
 }
 
 bool Cast::start(Role role) {

@@ -15,16 +15,20 @@ namespace lab::run {
 
 class Cast {
  public:
-  Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Teller& teller, Watchers& watchers,
-       actors::OperatorActs& acts);
+  Cast(const Setup& setup, const std::vector<sandbox::Netns>& namespaces, Teller& teller, Watchers& watchers);
   ~Cast();
+
+  // Who does what an operator's steps ask for.
+  void serve(actors::OperatorActs& acts);
 
   bool has(scenario::Role role) const;
   // Starts every instance of the actors of this role; false when there are none.
   bool start(scenario::Role role);
   // Forks the actors of this role that are steps and that nothing else surrounds: they are prepared, and wait for their
-  // start. Again: does nothing.
-  void fork_ahead(scenario::Role role);
+  // start. Again: does nothing. True when no actor of the role is left.
+  bool fork_ahead(scenario::Role role);
+  // The same of each role in the order of their turns, as far as none is left out: process numbers tell the order.
+  void fork_ahead();
   // Descriptors to poll, and what to do when any of them is readable.
   std::vector<int> descriptors() const;
   void serve(const std::function<bool(int fd)>& readable);

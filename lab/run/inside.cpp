@@ -45,13 +45,16 @@ void tell_rules(const Rulesets& rules, Teller& teller) {
 void run(Setup& setup, Teller& teller) {
   const auto started = sys::now_ns();
   const auto namespaces = sandbox::furnish(setup.plan);
-  Watchers watchers(namespaces, *setup.options);
+  Watchers watchers;
+  Cast cast(setup, namespaces, teller, watchers);
+  Stage::keep_child_signals();
+  cast.fork_ahead();  // they confine themselves on another CPU while the collectors are opened here
+  watchers.open(namespaces, *setup.options);
   Rulesets rules(*setup.scenario, namespaces);
   Orders orders(std::move(setup.go));
   LiveWire live;
   teller.show([&](const evidence::Event& event) { live.see(event); });
   Acts acts(*setup.scenario, namespaces, rules, watchers, live, teller);
-  Cast cast(setup, namespaces, teller, watchers, acts);
   acts.meet(cast, [&](const std::string& what) { attach(what, setup, namespaces, teller, orders); });
   watchers.start(teller);  // nothing happens before the go, and lab may have to load its kernel collector meanwhile
   wait_for_go(teller, orders);

@@ -12,6 +12,12 @@ namespace lab::run {
 using scenario::Role;
 using scenario::Verb;
 
+void Acts::meet(Cast& cast, std::function<void(const std::string&)> attach) {
+  cast.serve(*this);
+  cast_ = &cast;
+  attach_ = std::move(attach);
+}
+
 void Acts::add_rules(const std::string& name) {
   const auto set = scenario_.firewall.library.find(name);
   if (set == scenario_.firewall.library.end()) throw sys::LabError("no rule file '" + name + "' was read");

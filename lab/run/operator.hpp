@@ -16,10 +16,7 @@ class Acts : public actors::OperatorActs {
        Watchers& watchers, LiveWire& live, evidence::Sink& sink)
       : scenario_(scenario), namespaces_(namespaces), rules_(rules), watchers_(watchers), live_(live), sink_(sink) {}
   // `attach` does what the step says; none: not in this kind of run.
-  void meet(Cast& cast, std::function<void(const std::string&)> attach) {
-    cast_ = &cast;
-    attach_ = std::move(attach);
-  }
+  void meet(Cast& cast, std::function<void(const std::string&)> attach);
 
   void add_rules(const std::string& name) override;
   void delete_rules(const std::string& name) override;

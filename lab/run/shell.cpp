@@ -102,11 +102,12 @@ pid_t start(const std::string& name, const std::vector<std::string>& command) {
 int serve(Setup& setup, const std::vector<std::string>& command) {
   Teller nobody{sys::Descriptor(sys::check(::open("/dev/null", O_WRONLY | O_CLOEXEC), "open /dev/null"))};
   const auto namespaces = sandbox::furnish(setup.plan);
-  Watchers watchers(namespaces, *setup.options);
+  Watchers watchers;
+  watchers.open(namespaces, *setup.options);
   Rulesets rules(*setup.scenario, namespaces);
   LiveWire live;
   Acts acts(*setup.scenario, namespaces, rules, watchers, live, nobody);
-  Cast cast(setup, namespaces, nobody, watchers, acts);
+  Cast cast(setup, namespaces, nobody, watchers);
   acts.meet(cast, {});
   Stage stage(*setup.scenario, nobody, watchers, cast);
   stage.start_servers();

@@ -24,11 +24,17 @@ constexpr std::int64_t kFirstSnapshot = 20'000'000, kLongestStep = 500'000'000;
 // No notification tells of a listening socket; diagnostics are asked this often, in ms.
 constexpr int kListenPoll = 2;
 
-sys::Descriptor child_signals() {
+// Blocked, it is kept although nobody handles it (sig_ignored in kernel/signal.c).
+sigset_t block_child_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
   sys::check(sigprocmask(SIG_BLOCK, &set, nullptr), "block SIGCHLD");
+  return set;
+}
+
+sys::Descriptor child_signals() {
+  const auto set = block_child_signals();
   return sys::Descriptor(sys::check(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), "signalfd"));
 }
 
@@ -58,6 +64,8 @@ Stage::Stage(const scenario::Scenario& scenario, Teller& teller, Watchers& watch
       orders_(orders),
       signals_(child_signals()),
       deadline_(sys::Deadline::after_ns(scenario.timeout.count())) {}
+
+void Stage::keep_child_signals() { block_child_signals(); }
 
 void Stage::milestone(const char* what) { teller_.put({.t_ns = sys::now_ns(), .what = evidence::Milestone{what}}); }
 

@@ -14,6 +14,8 @@ class Stage {
  public:
   // `orders`: null where nobody gives any.
   Stage(const scenario::Scenario& scenario, Teller& teller, Watchers& watchers, Cast& cast, Orders* orders = nullptr);
+  // For children forked before there is a Stage: who dies meanwhile is told as soon as it listens.
+  static void keep_child_signals();
   // To the last snapshot.
   RunEnd perform();
   // Ends whoever still runs, and reports what they did. Segments that a kill sends are nobody's doing but the lab's.

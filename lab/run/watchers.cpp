@@ -31,8 +31,8 @@ bool off(const Options& options, const std::string& name) {
 
 }  // namespace
 
-Watchers::Watchers(const std::vector<sandbox::Netns>& namespaces, const Options& options) {
-  const auto open = [&](const char* name, const auto& make) {
+void Watchers::open(const std::vector<sandbox::Netns>& namespaces, const Options& options) {
+  const auto try_to = [&](const char* name, const auto& make) {
     if (off(options, name)) {
       off_.push_back({.name = name, .why = "switched off"});
       return;
@@ -46,11 +46,11 @@ Watchers::Watchers(const std::vector<sandbox::Netns>& namespaces, const Options&
   for (const auto& ns : namespaces)
     sandbox::inside(ns, [&] {
       for (const auto& known : known_sources())
-        open(known.name, [&] { sources_.push_back({known.make(ns.name, options), ""}); });
-      open("sockets", [&] { sockets_.push_back({evidence::make_sockets(ns.name), ""}); });
+        try_to(known.name, [&] { sources_.push_back({known.make(ns.name, options), ""}); });
+      try_to("sockets", [&] { sockets_.push_back({evidence::make_sockets(ns.name), ""}); });
       if (off(options, "sockets")) readiness_.push_back({evidence::make_sockets(ns.name), ""});
     });
-  open("processes", [&] { processes_.source = evidence::make_processes(); });
+  try_to("processes", [&] { processes_.source = evidence::make_processes(); });
 }
 
 template <class Kind, class Use>

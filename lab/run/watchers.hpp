@@ -13,8 +13,8 @@ namespace lab::run {
 
 class Watchers {
  public:
-  // Opens what can be opened; what can't is accounted for as off, with its reason.
-  Watchers(const std::vector<sandbox::Netns>& namespaces, const Options& options);
+  // Opens what can be opened; what can't is accounted for as off, with its reason. Once.
+  void open(const std::vector<sandbox::Netns>& namespaces, const Options& options);
 
   // Set-up is finished: what was seen until now was the lab's own doing.
   void start(evidence::Sink& sink);
