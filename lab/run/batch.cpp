@@ -211,7 +211,7 @@ class Sky {
     if (auto* probe = probe_.loaded())
       probe->drain([&](evidence::KernelProbe::Sandbox sandbox, evidence::Event&& event) {
         for (auto& slot : slots_)
-          if (slot.flight->watched() == sandbox) slot.flight->see(std::move(event));
+          if (slot.flight->watched() == sandbox) return slot.flight->see(std::move(event));
       });
   }
   report::Report land(Slot& slot) {
