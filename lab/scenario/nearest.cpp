@@ -10,8 +10,8 @@ constexpr std::size_t kLongest = 64;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
-// Optimal string alignment distance, three rows at a time.
-std::size_t distance(std::string_view a, std::string_view b) {
+// Optimal string alignment distance, three rows at a time; `enough` where it is that or more.
+std::size_t distance(std::string_view a, std::string_view b, std::size_t enough) {
   std::vector<std::size_t> before(b.size() + 1), last(b.size() + 1), row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) last[j] = j;
   for (std::size_t i = 1; i <= a.size(); ++i) {
@@ -24,6 +24,10 @@ std::size_t distance(std::string_view a, std::string_view b) {
     }
     std::swap(before, last);
     std::swap(last, row);
+    // A later row is made of two before it: none of its cells is less than the least of these.
+    if (std::min(*std::min_element(last.begin(), last.end()), *std::min_element(before.begin(), before.end())) >=
+        enough)
+      return enough;
   }
   return last[b.size()];
 }
@@ -37,7 +41,7 @@ std::string_view nearest(std::string_view name, std::span<const std::string_view
   for (const auto candidate : known) {
     const auto longer = std::max(candidate.size(), name.size()) - std::min(candidate.size(), name.size());
     if (longer >= least) continue;
-    const auto far = distance(name, candidate);
+    const auto far = distance(name, candidate, least);
     if (far < least) {
       least = far;
       best = candidate;

@@ -97,6 +97,8 @@ TEST(Nearest, ForgivesASlipOfTheFinger) {
   EXPECT_EQ(nearest("recvexactly", known), "recv-exactly");
   EXPECT_EQ(nearest("acept", known), "accept");
   EXPECT_EQ(nearest("sendd", known), "send");
+  EXPECT_EQ(nearest("xecv-exaclty", known), "recv-exactly");
+  EXPECT_EQ(nearest("xxxxxexactly", known), "");
   EXPECT_EQ(nearest("cl", known), "");
   EXPECT_EQ(nearest("destroy", known), "");
   EXPECT_EQ(nearest("", known), "");
