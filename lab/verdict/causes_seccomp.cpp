@@ -11,6 +11,11 @@ namespace lab::verdict {
 namespace {
 
 Record filter_record(const Trouble& trouble) {
+  if (trouble.known_call && trouble.filter_at.event == trouble.deed.mark.event)
+    return record("syscalls",
+                  fmt::format("{} came back with {} and had never begun: a filter's answer", trouble.deed.call,
+                              error_name(trouble.deed.error)),
+                  trouble.filter_at);
   std::string text = fmt::format("a filter answered {} with {}", trouble.deed.call, trouble.filter_action);
   if (trouble.filter_action == "errno") text += " " + error_name(trouble.deed.error);
   if (trouble.filter_count) text += fmt::format(" (call {} of its kind)", trouble.filter_count);

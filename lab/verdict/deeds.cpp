@@ -189,6 +189,8 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
   deed.end = mark.t;
   deed.mark = mark;
   deed.linger_reset = call.linger_reset;
+  // A tracer that emulates calls (PTRACE_SYSEMU) leaves ENOSYS there, as a filter may.
+  deed.began = call.began || call.error == ENOSYS;
   const bool transfers = deed.kind == Kind::read || deed.kind == Kind::write;
   if (deed.kind == Kind::shut) deed.shown = call.name + "(" + call.args + ")";
   // To no address: the socket lets its connection go with a reset and may connect anew (tcp_disconnect, man connect).

@@ -18,6 +18,16 @@ bool blames(const Deed& deed, const Trouble& trouble) {
          (never_began || trouble.filter_at.t >= deed.start - 1'000'000) && trouble.filter_at.t <= deed.end + 1'000'000;
 }
 
+// Whether a failure says more than that the peer or the path is gone, or that the program made a mistake.
+bool worth_telling(const Deed& deed, bool own) {
+  if (harmless(deed)) return false;
+  own = own && (deed.kind == Kind::read || deed.kind == Kind::write || deed.kind == Kind::accept ||
+                deed.kind == Kind::connect);
+  if (own && (connection_gone(deed.error) || path_error(deed.error) || misuse(deed.error))) return false;
+  if (!own && !shortage(deed) && deed.kind != Kind::accept && deed.kind != Kind::connect) return false;
+  return deed.kind != Kind::connect || !path_error(deed.error);  // the network's doing
+}
+
 }  // namespace
 
 void Ledger::note_trouble(Process& proc, const Deed& deed, const Address& local, const Address& peer, Found on) {
@@ -43,14 +53,14 @@ void Ledger::note_trouble(Process& proc, const Deed& deed, const Address& local,
     }
     return;
   }
-  if (harmless(deed)) return;
-  const bool own = on.conn && (deed.kind == Kind::read || deed.kind == Kind::write || deed.kind == Kind::accept ||
-                               deed.kind == Kind::connect);
-  if (own ? (connection_gone(deed.error) || path_error(deed.error) || misuse(deed.error)) : false) return;
-  if (!own && !shortage(deed) && deed.kind != Kind::accept && deed.kind != Kind::connect) return;
-  if (deed.kind == Kind::connect && path_error(deed.error)) return;  // the network's doing
+  if (deed.began && !worth_telling(deed, on.conn != nullptr)) return;
   if (proc.troubles.size() >= kTroubles) proc.troubles.erase(proc.troubles.begin() + kTroubles / 2);
   Trouble one{.deed = deed, .known_call = true, .local = local, .peer = peer};
+  if (!deed.began) {
+    one.filtered = true;
+    one.filter_action = "errno";
+    one.filter_at = deed.mark;
+  }
   if (on.conn) {
     one.conn = index_of(*on.conn);
     one.who = on.from;
@@ -86,8 +96,9 @@ void Ledger::take(const evidence::FilterAct& act, Mark mark) {
   }
   // The call may have been recorded first: the step's own clock reads before the notifier's.
   for (auto& earlier : proc.troubles)
-    if (!earlier.filtered && earlier.deed.error == act.error && kind_of_call(earlier.deed.call) == one.deed.kind &&
-        earlier.deed.start <= mark.t && mark.t <= earlier.deed.end + 1'000'000) {
+    if ((!earlier.filtered || !earlier.deed.began) && earlier.deed.error == act.error &&
+        kind_of_call(earlier.deed.call) == one.deed.kind && earlier.deed.start <= mark.t &&
+        mark.t <= earlier.deed.end + 1'000'000) {
       earlier.filtered = true;
       earlier.filter_action = act.action;
       earlier.filter_count = act.count;

@@ -62,6 +62,9 @@ struct Call {
   Address local, peer;        // of that descriptor's connection, where known
   bool linger_reset = false;  // setsockopt SO_LINGER {1, 0} or connect AF_UNSPEC
   std::string target;         // other object: a child's pid, a path, a signal
+  // False: it failed without having begun, which is how a seccomp filter answers (kernel/entry/common.c asks it before
+  // the call's own tracepoint). Known from BPF alone.
+  bool began = true;
   bool operator==(const Call&) const = default;
   template <class A>
   void fields(A& a) {
@@ -78,6 +81,7 @@ struct Call {
     a("peer", peer);
     a("lingerreset", linger_reset);
     a("target", target);
+    a("began", began);
   }
 };
 

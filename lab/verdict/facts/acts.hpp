@@ -43,6 +43,7 @@ struct Deed {
   bool pending = false;  // had not returned when the run ended, or its process died in it
   bool eof = false, timed_out = false;
   bool linger_reset = false;
+  bool began = true;  // false: a filter answered it
   int pid = 0, tid = 0, fd = -1, error = 0;
   std::int64_t bytes = -1, start = 0, end = 0;
   Mark mark;

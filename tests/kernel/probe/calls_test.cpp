@@ -64,6 +64,7 @@ TEST_P(Calls, CarryTheirConnection) {
     EXPECT_EQ(call.pid, played.pid) << call.name;
     EXPECT_EQ(call.tid, played.pid) << call.name;
     EXPECT_GT(call.start_ns, 0) << call.name;
+    EXPECT_TRUE(call.began) << call.name;
   }
 }
 
@@ -221,6 +222,7 @@ TEST_P(Calls, ThatAFilterFailed) {
   ASSERT_EQ(failed.size(), 1u);
   EXPECT_EQ(failed[0].error, ECONNRESET);
   EXPECT_EQ(to_string(failed[0].peer), "127.0.0.1:8080");
+  EXPECT_EQ(failed[0].began, !bpf()) << "ptrace stops before a filter is asked";
 }
 
 // As the scenario's own filter would: static, and loaded behind the tracer's.

@@ -78,6 +78,23 @@ TEST(CallEvent, AFailedAcceptNamesItsListener) {
   EXPECT_EQ(call.start_ns, 1'000'000);
 }
 
+TEST(CallEvent, WithoutAnEntryNeverBegan) {
+  auto raw = call_of(SYS_recvfrom, -EPERM, {4});
+  EXPECT_TRUE(event_of(raw).began);
+  raw.start_ns = 0;
+  EXPECT_FALSE(event_of(raw).began);
+  EXPECT_EQ(event_of(raw).start_ns, 2'000'000);
+  EXPECT_TRUE(event_of([] {
+                auto exec = call_of(SYS_execve, 0);
+                exec.start_ns = 0;
+                return exec;
+              }())
+                  .began)
+      << "a task is followed from there on";
+  raw.returned = 0;  // it dies in it: a filter that kills is told otherwise
+  EXPECT_TRUE(event_of(raw).began);
+}
+
 TEST(CallEvent, AnAcceptMakesADescriptor) {
   const auto event = call_event(call_of(SYS_accept4, 7, {3}), some_ends);
   const auto& call = std::get<Call>(event.what);

@@ -41,6 +41,45 @@ TEST(SeccompErrno, ReadFailsAndItEnds) {
   }
 }
 
+// The program's own filter, of which the lab knows nothing: the call's entry is on no record.
+TEST(SeccompErrno, ACallThatNeverBegan) {
+  Story s(Acts::calls);
+  s.handshake()
+      .send('C', 12)
+      .act('S', "recv 64", {.error = EPERM, .answered = true})
+      .wire("S>C RA")
+      .exits(kServerPid, 1)
+      .recv_fails('C', ECONNRESET);
+  s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+  EXPECT_VERDICT(s, "seccomp/errno", "confirmed");
+  EXPECT_EQ(s.verdict().because.front().source, "syscalls") << told(s.verdict());
+  for (const auto* source : {"syscalls", "wire", "counters"}) {
+    auto fewer = s;
+    fewer.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(fewer, "seccomp/errno");
+  }
+}
+
+// The same without what makes the difference: a call that began, and ENOSYS, which an emulating tracer leaves too.
+TEST(SeccompErrno, LookAlikesOfACallThatNeverBegan) {
+  for (const Story::Act& read : {Story::Act{.error = EPERM}, Story::Act{.error = ENOSYS, .answered = true}}) {
+    Story s(Acts::calls);
+    s.handshake().send('C', 12).act('S', "recv 64", read).wire("S>C RA").exits(kServerPid, 1);
+    s.recv_fails('C', ECONNRESET).counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+    EXPECT_NE(s.verdict().cause, "seccomp/errno") << told(s.verdict());
+  }
+}
+
+// Told by the call first, as where the notifier's own word comes late: one cause, and the filter's word for it.
+TEST(SeccompErrno, ACallThatNeverBeganAndTheFiltersWordForIt) {
+  Story s(Acts::calls);
+  s.handshake().send('C', 12).act('S', "recv 64", {.error = EPERM, .answered = true});
+  s.filter(kServerPid, "recvfrom", "errno", EPERM).wire("S>C RA").exits(kServerPid, 1).recv_fails('C', ECONNRESET);
+  s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+  EXPECT_VERDICT(s, "seccomp/errno", "confirmed");
+  EXPECT_EQ(s.verdict().because.front().source, "filters") << told(s.verdict());
+}
+
 TEST(SeccompErrno, CallsOfAProgramThatNobodySaw) {
   Story s(Acts::none);
   s.off("syscalls").handshake().send('C', 12).socket('S', {.pids = {kServerPid}});

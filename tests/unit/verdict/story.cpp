@@ -208,7 +208,8 @@ Story& Story::act(char who, const std::string& step, Act a) {
                 .fd = a.fd,
                 .local = local,
                 .peer = peer,
-                .linger_reset = a.linger_reset};
+                .linger_reset = a.linger_reset,
+                .began = !a.answered};
   if (a.outcome == "timeout")
     timeline_.events.push_back({.t_ns = start,
                                 .what = ev::Call{.pid = pid,
