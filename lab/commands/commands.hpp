@@ -31,6 +31,7 @@ struct Telling {
   int verbosity = 0;                  // -1 with -q, 1 with -v
   bool tap = false;                   // TAP on standard output in place of the report
   std::string junit, pcap, evidence;  // files (pcap, evidence: also folders); empty: not asked for
+  bool tells_timing() const { return verbosity > 0 || format != Format::text || tap || !junit.empty(); }
 };
 
 // What is left out of a run although the machine could do it.

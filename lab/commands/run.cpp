@@ -86,6 +86,7 @@ void fly(const RunArguments& arguments, std::vector<scenario::Scenario> scenario
   const run::Options options{.rootless = arguments.machine.rootless,
                              .without = arguments.machine.without,
                              .keep_frames = !arguments.telling.pcap.empty(),
+                             .timed = arguments.telling.tells_timing(),
                              .command = arguments.machine.command};
   run::run_many(batch, options, interrupted());
   series.hand_on(true, tell);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <list>
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -34,7 +35,7 @@ struct Slot {
 struct Landed {
   std::size_t index;
   std::unique_ptr<Flight> flight;
-  report::Report report;
+  std::optional<report::Report> report;  // still to be told
 };
 // Closing packet sockets makes a sandbox's end wait, not work: others run meanwhile, up to so many.
 constexpr std::size_t kMostLanded = 64;
@@ -159,8 +160,12 @@ class Sky {
       if (still_flying(*slot, heard)) continue;
       auto report = land(*slot);
       watch_end(EPOLL_CTL_ADD, slot->index, *slot->flight);
-      landed_.push_back({slot->index, std::move(slot->flight), std::move(report)});
+      auto& landed = landed_.emplace_back(Landed{slot->index, std::move(slot->flight), std::nullopt});
       slots_.erase(slot);
+      if (options_.timed)
+        landed.report = std::move(report);
+      else
+        results.put(landed.index, std::move(report));  // told while the sandbox is taken down
     }
     if (options_.alone && slots_.empty()) probe_.put_away();  // while init is on its way out
   }
@@ -191,8 +196,12 @@ class Sky {
   }
   void leave(std::list<Landed>::iterator one, InOrder& results) {
     watch_end(EPOLL_CTL_DEL, one->index, *one->flight);
-    one->flight->leave(one->report);
-    results.put(one->index, std::move(one->report));
+    if (one->report) {
+      one->flight->leave(*one->report);
+      results.put(one->index, std::move(*one->report));
+    } else {
+      one->flight->wait();
+    }
     landed_.erase(one);
   }
 
