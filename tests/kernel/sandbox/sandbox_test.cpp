@@ -17,6 +17,7 @@
 
 #include "sandbox/confine.hpp"
 #include "sandbox/seccomp.hpp"
+#include "system/exempt.hpp"
 #include "system/process.hpp"
 
 namespace {
@@ -180,6 +181,31 @@ TEST(Seccomp, AKilledCallKillsTheProcess) {
             }),
             128 + SIGSYS);
 }
+
+#if defined(__x86_64__)
+// No argument register but those of its own two arguments is written.
+long bare_shutdown(long fd, long how) {
+  long result = SYS_shutdown;
+  asm volatile("syscall" : "+a"(result) : "D"(fd), "S"(how) : "rcx", "r11", "memory");
+  return result;
+}
+
+TEST(Seccomp, ACallBehindAnExemptOneIsNotExempt) {
+  scenario::Seccomp wanted;
+  wanted.rules = {{.calls = {"shutdown"}, .action = {.kind = scenario::FilterAction::kill_process}}};
+  EXPECT_EQ(inside_one([&] {
+              const auto filter = compile(wanted);
+              return in_child([&] {
+                confine({.identity = invoker()});
+                load(filter);
+                lab::sys::exempt_syscall(SYS_close, -1);
+                bare_shutdown(-1, 0);
+                return 0;
+              });
+            }),
+            128 + SIGSYS);
+}
+#endif
 
 TEST(Seccomp, TheNotifierFailsTheThirdCallOnly) {
   scenario::Seccomp wanted;
