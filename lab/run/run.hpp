@@ -21,8 +21,8 @@ struct Options {
   bool control = false;              // take the faults out
   bool keep_frames = false;          // Segment::frame is filled, for a capture file
   bool alone = true;                 // no other run follows that could use the time of this one's end
-  bool timed = true;    // the report tells how long the sandbox took to go, and so waits for that
-  std::string command;  // for the provenance
+  bool timed = true;                 // the report tells how long the sandbox took to go, and so waits for that
+  std::string command;               // for the provenance
 };
 
 struct Outcome {
