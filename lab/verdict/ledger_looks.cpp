@@ -27,13 +27,15 @@ void Ledger::note_room(const evidence::Call& call, Deed& write) {
 }
 
 // Programs wait for bytes in poll and read when there are some: a poll that found none is a read that timed out, until
-// a later look finds something. So it is with room to write in. What epoll waits for is not told: bytes of every
+// a later look finds something; one that does not wait and finds nothing changes nothing (event loops make such looks
+// before they go on). So it is with room to write in. What epoll waits for is not told: bytes of every
 // connection that the process opened, and room where the last write found none.
 void Ledger::looked(const Deed& poll, const evidence::Call& call) {
   const auto bytes = awaited(call), room = awaited(call, "POLLOUT");
   auto wait = poll;
   wait.timed_out = !poll.error && poll.bytes == 0 && poll.end - poll.start >= kBlocked;
   wait.bytes = -1;
+  const bool in_vain = poll.error || (!wait.timed_out && !wait.pending && poll.bytes == 0);
   const bool sets = poll.call.find("select") != poll.call.npos;
   const bool untold = poll.call.starts_with("epoll") || (sets && bytes.empty());
   const auto among = [&](const std::vector<int>& all) {
@@ -49,6 +51,7 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
     if (!reads && !writes) continue;
     auto& inside = conn.acts[who].pending;
     if (inside && inside->tid == poll.tid && kind_of_call(inside->call) == Kind::poll) inside.reset();
+    if (in_vain) continue;
     if (reads) withdraw(conn, who, Kind::read);
     if (writes) withdraw(conn, who, Kind::write);
     if (!wait.timed_out && !wait.pending) continue;
