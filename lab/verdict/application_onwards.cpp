@@ -29,6 +29,7 @@ const Conn* failed_onwards(const Case& one, const std::set<int>& pids) {
 std::optional<Finding> find_listener_closed(const Case& one) {
   if (!closed_by_an_end(one) || one.doer() != Who::server || one.unaccepted() != std::optional(true))
     return std::nullopt;
+  if (one.conn.acts.server.accepted) return std::nullopt;  // late, and all the same
   // A listener that goes away resets for the waiting connection's own socket; one that answers a segment is still
   // there.
   const auto& resets = one.conn.built.server;

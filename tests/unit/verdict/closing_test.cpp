@@ -144,6 +144,16 @@ TEST(Reset, WithEventsMissing) {
   }
 }
 
+// Accepted late, behind the end of a client that had ended its own reading.
+TEST(ListenerClosed, LookAlikeAcceptedLate) {
+  Story s(Story::Acts::calls);
+  s.connected().act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").wire("S>C A");
+  s.act('C', "shutdown").wire("C>S FA").recv_eof('C').close('C').wait(5).act('S', "accept");
+  s.act('S', "recv 64", {.bytes = 6}).act('S', "send 2", {.bytes = 2}).wire("S>C PA 1:3").wire("C>S R").close('S');
+  s.listener("127.0.0.1:8080", 0, 0, {}, "", "destroyed").exits(kServerPid, 0).counter("TcpOutRsts", 1).end();
+  EXPECT_NE(s.verdict().cause, "application/listener-closed") << told(s.verdict());
+}
+
 TEST(ListenerClosed, Typical) {
   Story s;
   s.connected()
