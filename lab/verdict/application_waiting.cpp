@@ -52,6 +52,21 @@ std::optional<Standstill> standstill(const Case& one) {
     s.unread = told ? std::optional(waiting_in(seen->state) > 0) : std::nullopt;
     if (s.unread == std::optional(false)) s.read = s.delivered;
   }
+  // Where the calls and the queue contradict each other the queue is right: bytes are also read by calls that no tracer
+  // knows (io_uring, 32 bit) or that do not say how many (recvmmsg, splice), and looked at without being read
+  // (MSG_PEEK).
+  if (seen && s.unread && !s.inside && seen->at.t > one.conn.stream[victim].last_data.t &&
+      seen->state.state != "TIME_WAIT") {
+    const auto queued = waiting_in(seen->state);
+    const auto total = one.conn.acts[doer].read;  // until the end, as the queue
+    if (*s.unread && total < s.delivered && !queued) {
+      s.unread = false;
+      s.read = s.delivered;
+    } else if (!*s.unread && total >= s.delivered && queued) {
+      s.unread = true;
+      s.read = s.delivered - std::min<std::uint64_t>(queued, s.delivered);
+    }
+  }
   // Written and read agree in both directions: nothing can have been lost.
   const bool settled = one.acts_known(doer) && one.acts_known(victim) && then[victim].written == then[victim].read &&
                        then[doer].written == then[doer].read;

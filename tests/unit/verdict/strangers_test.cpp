@@ -37,6 +37,38 @@ TEST(Polled, AnAnswerThatNeverCameInTimeIsNotAnswering) {
   }
 }
 
+// An event loop that has waited in vain looks once more, without waiting, before it goes on.
+TEST(Polled, ALookThatDoesNotWaitChangesNothing) {
+  for (const auto& [call, args] : {std::pair("poll", "[3:POLLIN], 1, 0ms"), std::pair("epoll_wait", "7, [], 8, 0ms"),
+                                   std::pair("select", "4, read=[3], 0ms")}) {
+    auto s = with_descriptors();
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5}).process(kServerPid, "sleeping");
+    look(s, call, args, 0);
+    s.wait(1);
+    const auto now = s.timeline().events.back().t_ns;
+    s.put(
+        evidence::Call{.pid = kClientPid, .tid = kClientPid, .name = call, .args = args, .start_ns = now + 1'000'000});
+    s.act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+    EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+  }
+}
+
+// recvmmsg tells messages, splice its pipe, and some calls nobody sees: the queue says what was read.
+TEST(Queues, KnowMoreThanCalls) {
+  const auto waited_for = [](Story s, std::uint32_t queued) {
+    s.socket('S', {.rq = queued, .pids = {kServerPid}}).process(kServerPid, "sleeping");
+    look(s, "poll", "[3:POLLIN], 1, 500ms", 0).act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+    return s.verdict().cause;
+  };
+  const auto unread = with_descriptors();
+  auto all_read = with_descriptors();
+  all_read.act('S', "recv 64", {.bytes = 6, .fd = 5});
+  EXPECT_EQ(waited_for(unread, 6), "application/not-reading");
+  EXPECT_EQ(waited_for(unread, 0), "application/not-answering");
+  EXPECT_EQ(waited_for(all_read, 0), "application/not-answering");
+  EXPECT_EQ(waited_for(all_read, 6), "application/not-reading") << "MSG_PEEK looks, and takes nothing away";
+}
+
 TEST(Polled, AnotherDescriptorIsNoneOfItsBusiness) {
   auto s = with_descriptors();
   s.act('S', "recv 64", {.bytes = 6, .fd = 5});
