@@ -11,6 +11,9 @@ namespace lab::verdict {
 namespace {
 
 Record filter_record(const Trouble& trouble) {
+  if (trouble.filter_action == "kill-thread")
+    return record("filters", fmt::format("a thread was ended by SIGSYS in {}: a filter's answer", trouble.deed.call),
+                  trouble.filter_at);
   if (trouble.known_call && trouble.filter_at.event == trouble.deed.mark.event)
     return record("syscalls",
                   fmt::format("{} came back with {} and had never begun: a filter's answer", trouble.deed.call,
@@ -96,9 +99,23 @@ std::optional<Finding> find_thread_gone(const Case& one) {
   return std::nullopt;
 }
 
+// SIGSYS that a process was sent, by itself too, and no other: whoever dies of it died of no filter. A filter's signal
+// comes from the kernel, or is none at all.
+bool sigsys_was_sent(const Process* process) {
+  bool sent = false;
+  for (const auto& signal : process ? process->signals : std::vector<SignalFacts>{}) {
+    if (signal.sent.signal != SIGSYS) continue;
+    if (signal.sent.by_kernel) return false;
+    sent |= signal.sent.sender != 0;
+  }
+  return sent;
+}
+
 std::optional<Finding> find_killed(const Case& one) {
   if (!one.complaint) return std::nullopt;
   const Who who = one.doer();
+  for (const int pid : one.holders(who))
+    if (sigsys_was_sent(one.facts.process(pid))) return std::nullopt;
   auto result = filtered(one, "seccomp/killed", [](const Trouble& t) {
     return t.filter_action.starts_with("kill") || t.filter_action == "trap";
   });
@@ -106,10 +123,7 @@ std::optional<Finding> find_killed(const Case& one) {
   const bool died = one.gone() && !one.closing.foreign() && closer.how == Closer::How::signalled && closer.process &&
                     closer.process->signal == SIGSYS;
   if (died) {
-    for (const auto& sent : closer.process->signals)
-      if (sent.sent.signal == SIGSYS && !sent.sent.by_kernel && sent.sent.sender &&
-          sent.sent.sender != closer.process->pid)
-        return std::nullopt;
+    if (sigsys_was_sent(closer.process)) return std::nullopt;
     if (!result) {
       result = finding(one, "seccomp/killed", one.closing.any ? one.closing.at.t : closer.process->exited.t);
       result->by = by_text(one, who);
@@ -123,7 +137,8 @@ std::optional<Finding> find_killed(const Case& one) {
   }
   if (!result) result = find_thread_gone(one);
   if (!result) return std::nullopt;
-  const bool thread = result->culprit.detail == "kill-thread";
+  const bool thread = result->culprit.detail == "kill-thread" && !died;
+  if (died && result->culprit.detail == "kill-thread") result->culprit.detail = "SIGSYS";
   const auto what = died && result->culprit.kind == "signal"
                         ? (result->culprit.detail.empty() ? std::string("a call") : result->culprit.detail)
                         : result->culprit.name;
@@ -132,10 +147,18 @@ std::optional<Finding> find_killed(const Case& one) {
   return result;
 }
 
+// A program may have a filter of its own, of which only BPF sees something: calls that never begin.
+bool may_hide_a_filter(const Case& one, const Process& process) {
+  if (process.steps) return false;
+  const auto calls = one.facts.sources.find("syscalls");
+  return !one.facts.complete("syscalls") || calls == one.facts.sources.end() || calls->second.disturbs;
+}
+
 std::string no_filter(const Case& one) {
   if (!one.complaint || !one.facts.complete("filters")) return {};
   for (const int pid : one.holders(one.doer())) {
     const auto* process = one.facts.process(pid);
+    if (process && may_hide_a_filter(one, *process)) return {};
     if (process &&
         std::any_of(process->troubles.begin(), process->troubles.end(), [](const Trouble& t) { return t.filtered; }))
       return {};

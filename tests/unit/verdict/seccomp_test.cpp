@@ -133,6 +133,23 @@ TEST(SeccompKilled, LookAlikeSigsysSentFromOutside) {
   EXPECT_VERDICT(s, "application/killed", "confirmed");
 }
 
+// Sent by itself, with no filter anywhere; and raised again by its own handler of a filter's.
+TEST(SeccompKilled, SigsysOfItsOwn) {
+  for (const bool trapped : {false, true}) {
+    Story s(Acts::calls);
+    s.handshake().send('C', 12);
+    if (trapped) s.signal(SIGSYS, kServerPid, 0, true);
+    s.signal(SIGSYS, kServerPid, kServerPid)
+        .filter(kServerPid, "kill", "kill-thread")
+        .wire("S>C RA")
+        .killed(kServerPid, SIGSYS)
+        .recv_fails('C', ECONNRESET)
+        .counter("TcpOutRsts", 1)
+        .end();
+    EXPECT_VERDICT(s, trapped ? "seccomp/killed" : "application/exited", "confirmed");
+  }
+}
+
 TEST(SeccompKilled, AThreadThatLeavesTheConnectionOpen) {
   Story s;
   s.handshake()
