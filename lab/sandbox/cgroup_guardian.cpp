@@ -46,6 +46,12 @@ void remove(const std::string& folder, const sys::Deadline& deadline) {
   }
 }
 
+void clear(const std::vector<std::string>& folders) {
+  const auto deadline = sys::Deadline::after_ns(kPatience_ns);
+  for (const auto& folder : folders) kill_members(folder);
+  for (const auto& folder : folders) remove(folder, deadline);
+}
+
 [[noreturn]] void guard(const std::vector<std::string>& folders, int life) {
   // Ctrl-C, a closed terminal and `pkill lab` end lab; this one goes when lab has.
   ::setsid();
@@ -56,9 +62,7 @@ void remove(const std::string& folder, const sys::Deadline& deadline) {
     char byte;
     while (::read(life, &byte, 1) == -1 && errno == EINTR) {
     }
-    const auto deadline = sys::Deadline::after_ns(kPatience_ns);
-    for (const auto& folder : folders) kill_members(folder);
-    for (const auto& folder : folders) remove(folder, deadline);
+    clear(folders);
   } catch (const std::exception&) {
     ::_exit(1);
   }
@@ -67,7 +71,7 @@ void remove(const std::string& folder, const sys::Deadline& deadline) {
 
 }  // namespace
 
-CgroupGuardian::CgroupGuardian(const std::vector<std::string>& folders) {
+CgroupGuardian::CgroupGuardian(const std::vector<std::string>& folders) : folders_(folders) {
   auto life = sys::make_pipe();
   const auto pid = sys::check(::fork(), "fork for control groups");
   if (pid == 0) {
@@ -81,7 +85,7 @@ CgroupGuardian::CgroupGuardian(const std::vector<std::string>& folders) {
 CgroupGuardian::~CgroupGuardian() {
   life_.reset();
   try {
-    if (pidfd_.valid()) sys::reap(pidfd_.get());
+    if (pidfd_.valid() && sys::reap(pidfd_.get()) != 0) clear(folders_);  // somebody has killed it
   } catch (const std::exception&) {
     // Somebody else has reaped it.
   }

@@ -18,6 +18,7 @@ class CgroupGuardian {
   ~CgroupGuardian();  // waits until the groups are gone
 
  private:
+  std::vector<std::string> folders_;
   sys::Descriptor pidfd_, life_;
 };
 

@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 
 #include "sandbox/cgroup_place.hpp"
@@ -112,6 +113,16 @@ TEST_F(Groups, AFrozenProcessWritesNothingUntilItIsThawed) {
   EXPECT_TRUE(readable(10'000));
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
+}
+
+// TearDown looks for what is left.
+TEST_F(Groups, NothingIsLeftWhenTheirGuardianWasKilled) {
+  const Cgroup group("orphaned", {.memory = 64 << 20, .pids = 8, .cpu = 0.5}, true);
+  std::ifstream children("/proc/thread-self/children");
+  pid_t guardian = 0;
+  ASSERT_TRUE(children >> guardian);
+  EXPECT_EQ(::kill(guardian, SIGKILL), 0);
+  EXPECT_NE(left_of(::getpid()), std::vector<std::string>{});
 }
 
 // The guardian outlives whoever made the group, and frees what was frozen.
