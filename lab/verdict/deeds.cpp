@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <iterator>
+#include <limits>
 #include <sstream>
 
 namespace lab::verdict {
@@ -175,6 +177,14 @@ std::int64_t folded_bytes(const std::string& args) {
   return at == std::string::npos ? 0 : std::atoll(args.c_str() + at + more.size());
 }
 
+// dup2() and dup3() close what their second descriptor was; to the same one, dup2() does nothing (man dup2).
+bool dups_over(const evidence::Call& call) {
+  if (call.name != "dup2" && call.name != "dup3") return false;
+  const auto comma = call.args.find(", ");
+  const int from = std::atoi(call.args.c_str());
+  return comma != std::string::npos && call.fd == std::atoi(call.args.c_str() + comma + 2) && call.fd != from;
+}
+
 }  // namespace
 
 Deed deed_of(const evidence::Call& call, Mark mark) {
@@ -189,6 +199,11 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
   deed.end = mark.t;
   deed.mark = mark;
   deed.linger_reset = call.linger_reset;
+  if (dups_over(call)) {
+    deed.kind = Kind::close;
+    deed.shown = call.name + "(" + call.args + ")";
+    deed.bytes = -1;
+  }
   // A tracer that emulates calls (PTRACE_SYSEMU) leaves ENOSYS there, as a filter may.
   deed.began = call.began || call.error == ENOSYS;
   const bool transfers = deed.kind == Kind::read || deed.kind == Kind::write;
@@ -213,6 +228,17 @@ std::int64_t given(const evidence::Call& call) {
   if (call.name != "sendto" && call.name != "send" && call.name != "write") return 0;
   const auto comma = call.args.find(", ");
   return comma == std::string::npos ? 0 : std::atoll(call.args.c_str() + comma + 2);
+}
+
+std::optional<Range> closed_range(const evidence::Call& call) {
+  constexpr unsigned long only_marks = 4;  // CLOSE_RANGE_CLOEXEC, include/uapi/linux/close_range.h
+  unsigned first = 0, last = 0;
+  unsigned long flags = 0;
+  if (call.name != "close_range" || call.error || !call.returned ||
+      std::sscanf(call.args.c_str(), "%u, %u, %lx", &first, &last, &flags) != 3 || flags & only_marks)
+    return std::nullopt;
+  constexpr auto most = static_cast<unsigned>(std::numeric_limits<int>::max());
+  return Range{static_cast<int>(std::min(first, most)), static_cast<int>(std::min(last, most))};
 }
 
 std::vector<int> awaited(const evidence::Call& call, std::string_view what) {

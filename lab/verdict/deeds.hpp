@@ -23,6 +23,11 @@ inline constexpr std::int64_t kBlocked = 5'000'000;
 // Descriptors whose bytes a poll or select waits for: "[3:POLLIN 4:POLLOUT], 2, 1000ms", "4, read=[3]"; or with
 // POLLOUT, those that a poll waits for room in.
 std::vector<int> awaited(const evidence::Call& call, std::string_view what = "POLLIN");
+struct Range {
+  int first = 0, last = 0;
+};
+// The descriptors that a close_range() closed; nothing where it only marks them for the next exec.
+std::optional<Range> closed_range(const evidence::Call& call);
 // What a write was given to write: "3, 4096". 0 where the call does not say.
 std::int64_t given(const evidence::Call& call);
 

@@ -74,6 +74,8 @@ class Ledger {
   void on_read(Conn& conn, Who who, const Deed& deed);
   void on_write(Conn& conn, Who who, const Deed& deed);
   void on_connect(Conn& conn, const Deed& deed);
+  void sweep(const Deed& deed, Range range);
+  void note_double(Conn& conn, Who who, const Deed& deed);
   void note_trouble(Process& process, const Deed& deed, const Address& local, const Address& peer, Found on);
   void complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed);
   void forgive(Conn& conn, Who who, Kind kind);

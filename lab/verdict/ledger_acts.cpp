@@ -90,6 +90,7 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
   if (const auto comma = call.args.find(", ");
       deed.kind == Kind::connect && !peer.known() && call.local.port && comma != std::string::npos)
     peer = evidence::parse_address(call.args.substr(comma + 2)).value_or(Address{});
+  if (const auto range = closed_range(call)) sweep(deed, *range);
   act(std::move(deed), call.local, peer);
   if (poll) looked(*poll, call);
   if (call.name == "getsockopt") answered(call, mark);
@@ -143,6 +144,33 @@ Ledger::Found Ledger::place(const Deed& deed, const Address& local, const Addres
   return {};
 }
 
+// A child's descriptors are its parent's, unless it has its own under the same number. One that never touched the
+// connection only makes ready for another program.
+void Ledger::sweep(const Deed& deed, Range range) {
+  process(deed.pid).swept = deed;
+  std::map<int, std::pair<std::size_t, Who>> known;
+  for (int pid = deed.pid, hops = 0; pid && hops < 4; ++hops) {
+    for (auto at = by_fd_.lower_bound({pid, range.first}); at != by_fd_.end() && at->first.first == pid; ++at)
+      if (at->first.second <= range.last) known.emplace(at->first.second, at->second);
+    const auto* proc = facts_.process(pid);
+    pid = proc ? proc->parent : 0;
+  }
+  for (const auto& [fd, end] : known) {
+    auto& conn = facts_.conns[end.first];
+    if (!by_fd_.contains({deed.pid, fd}) && !conn.acts[end.second].users.contains(deed.pid)) continue;
+    auto one = deed;
+    one.fd = fd;
+    on_connection(conn, end.second, one);
+  }
+}
+
+// A further descriptor for the same end.
+void Ledger::note_double(Conn& conn, Who who, const Deed& deed) {
+  if (deed.call != "dup" && deed.call != "dup2" && deed.call != "dup3" && deed.call != "fcntl") return;
+  conn.acts[who].doubled.insert(deed.pid);
+  by_fd_[{deed.pid, static_cast<int>(deed.bytes)}] = {index_of(conn), who};
+}
+
 void Ledger::act(Deed deed, const Address& local, const Address& peer) {
   auto& proc = process(deed.pid);
   if (deed.kind == Kind::connect) facts_.any_connect = true;
@@ -170,6 +198,7 @@ void Ledger::on_connection(Conn& conn, Who who, const Deed& deed) {
   if (!acts.first) acts.first = deed.mark;
   acts.pids.insert(deed.pid);
   if (deed.linger_reset && !acts.asked_reset) acts.asked_reset = deed.mark;
+  note_double(conn, who, deed);
   const auto index = index_of(conn);
   const bool begun = !deed.error || deed.error == EINPROGRESS;
   if (deed.fd >= 0 && begun && (deed.kind == Kind::accept || deed.kind == Kind::connect))

@@ -31,6 +31,7 @@ enum {
   CALL_NONE,
   CALL_IO,     /* data through a descriptor: on TCP sockets every call (repetitions thinned out), else failures */
   CALL_FD,     /* on TCP sockets every call, else failures */
+  CALL_DUP,    /* the same; it may close the descriptor that args[1] names */
   CALL_NAME,   /* the same, and it may give the socket its addresses */
   CALL_FCNTL,  /* the same, and only what makes a descriptor */
   CALL_ACCEPT, /* the result is a connection */
@@ -115,7 +116,8 @@ struct raw_call {
   struct raw_sock sock;       /* of the descriptor, where it is TCP's */
   __u32 nr;
   __s32 pid, tid;
-  __u8 returned, data_length, second_length, pad;
+  __u8 returned, data_length, second_length;
+  __u8 closes; /* CALL_DUP: `sock` is that of the descriptor which it closes */
   __u8 data[RAW_DATA], second[RAW_SECOND];
   char name[16]; /* the task's, which execve sets */
 };

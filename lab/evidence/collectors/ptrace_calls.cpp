@@ -47,6 +47,16 @@ void CallTracer::State::find_connection(Tracee& tracee, int fd) {
   known = tracee.ends;
 }
 
+// Its target, where that is a connection: it is closed without a word (man dup2).
+void CallTracer::State::find_doubled(Tracee& tracee) {
+  const int target = static_cast<int>(tracee.call.args[1]);
+  if (target < 0 || target == tracee.fd) return;
+  find_connection(tracee, target);
+  if (!tracee.tcp) return;
+  tracee.call.closes = 1;
+  tracee.fd = target;
+}
+
 void CallTracer::State::copy_memory(pid_t tid, raw_call& call) {
   const auto& look = known_call(call.nr)->look;
   call.data_length = call.second_length = 0;
@@ -74,13 +84,14 @@ void CallTracer::State::entered(pid_t tid, const CallStop& stop, Sink& sink) {
   own.fd = known && known->look.fd < 6 ? static_cast<int>(stop.args[known->look.fd]) : -1;
   own.tcp = false;
   own.ends = {};
-  if (own.fd >= 0) find_connection(own, own.fd);
+  if (kind == CALL_DUP) find_doubled(own);
+  if (own.fd >= 0 && !own.call.closes) find_connection(own, own.fd);
   // What fails to read from a file is of no interest; a write may hit a limit.
   const bool reads = own.call.nr == SYS_read || own.call.nr == SYS_readv || own.call.nr == SYS_pread64;
   own.inside = kind != CALL_EXIT && !(reads && !own.tcp);
   own.exiting = kind == CALL_EXIT;
   if (own.exiting && program(own.process).started && !finished) put(sink, call_event(own.call, {}));
-  if (own.call.nr == SYS_close) program(own.process).connections.erase(own.fd);
+  if (own.call.nr == SYS_close || own.call.closes) program(own.process).connections.erase(own.fd);
   if (own.call.nr == SYS_execve) copy_memory(tid, own.call);
 }
 

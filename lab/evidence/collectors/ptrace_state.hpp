@@ -56,6 +56,7 @@ struct CallTracer::State {
   void entered(pid_t tid, const CallStop& stop, Sink& sink);
   void left(pid_t tid, std::int64_t result, Sink& sink);
   void find_connection(Tracee& tracee, int fd);
+  void find_doubled(Tracee& tracee);
   void copy_memory(pid_t tid, raw_call& call);
   void tell(Sink& sink, const SeenCall& call);
   void put(Sink& sink, Event event);

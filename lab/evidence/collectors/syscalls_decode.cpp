@@ -38,6 +38,7 @@ std::string target_of(const KnownCall& known, const raw_call& raw, int error) {
 int descriptor_of(const KnownCall& known, const raw_call& raw, int error) {
   const bool makes = known.look.kind == CALL_ACCEPT || known.look.kind == CALL_SOCKET;
   if (makes && !error && raw.returned) return static_cast<int>(raw.result);
+  if (raw.closes) return static_cast<int>(raw.args[1]);
   return known.look.fd == RAW_NONE ? -1 : static_cast<int>(raw.args[known.look.fd]);
 }
 

@@ -31,6 +31,7 @@ static inline int judge_call(__u32 kind, const __u64* args, __s64 result, int tc
     case CALL_NAME: /* name services are asked over unix sockets, mostly in vain */
       return tcp || (failed && !unix_domain) ? REPORT : LEAVE_OUT;
     case CALL_FD:
+    case CALL_DUP:
     case CALL_ACCEPT:
       return tcp || failed ? REPORT : LEAVE_OUT;
     case CALL_FCNTL: /* F_DUPFD and F_DUPFD_CLOEXEC */

@@ -11,18 +11,18 @@ constexpr raw_look look(int kind, int fd = RAW_NONE, int data = RAW_NONE, int se
 }
 
 constexpr int none = RAW_NONE;
-constexpr raw_look io = look(CALL_IO, 0), of_fd = look(CALL_FD, 0), address = look(CALL_NAME, 0, 1),
-                   option = look(CALL_FD, 0, 3), accepts = look(CALL_ACCEPT, 0), fails = look(CALL_FAIL),
-                   fails_at_0 = look(CALL_FAIL, none, 0), fails_with_fd = look(CALL_FAIL, 0),
+constexpr raw_look io = look(CALL_IO, 0), of_fd = look(CALL_FD, 0), doubles = look(CALL_DUP, 0),
+                   address = look(CALL_NAME, 0, 1), option = look(CALL_FD, 0, 3), accepts = look(CALL_ACCEPT, 0),
+                   fails = look(CALL_FAIL), fails_at_0 = look(CALL_FAIL, none, 0), fails_with_fd = look(CALL_FAIL, 0),
                    opens_at_0 = look(CALL_OPEN, none, 0), opens_at_1 = look(CALL_OPEN, none, 1), task = look(CALL_TASK),
                    forks = look(CALL_FORK), execs = look(CALL_TASK, none, 0), waits = look(CALL_WAIT),
                    polls = look(CALL_POLL, none, 0, 2), selects = look(CALL_POLL, none, 1, 4),
                    epolls = look(CALL_POLL, none, 1);
 
-// Letters: n signed, u unsigned, s a size, x hexadecimal, a socket address, v level and name and value of a socket
-// option, p path, o open's flags, d protocol family, t socket type and flags, m MSG_*, h shutdown's how, g signal,
-// w wake-up flags of clone, k the same in clone3's struct, r resource, l its new limit, c accept4's flags,
-// f what poll, e epoll_wait and q select wait for and got, i milliseconds, j a timespec, J a timeval, F fcntl's
+// Letters: n signed, u unsigned, U the same of 32 bits, s a size, x hexadecimal, a socket address, v level and name and
+// value of a socket option, p path, o open's flags, d protocol family, t socket type and flags, m MSG_*, h shutdown's
+// how, g signal, w wake-up flags of clone, k the same in clone3's struct, r resource, l its new limit, c accept4's
+// flags, f what poll, e epoll_wait and q select wait for and got, i milliseconds, j a timespec, J a timeval, F fcntl's
 // command.
 constexpr KnownCall calls[] = {
     {SYS_read, "read", io, "n-s"},
@@ -43,7 +43,8 @@ constexpr KnownCall calls[] = {
     {SYS_shutdown, "shutdown", of_fd, "nh"},
     {SYS_listen, "listen", of_fd, "nn"},
     {SYS_dup, "dup", of_fd, "n"},
-    {SYS_dup3, "dup3", of_fd, "nn"},
+    {SYS_dup3, "dup3", doubles, "nn"},
+    {SYS_close_range, "close_range", task, "UUx"},
     {SYS_fcntl, "fcntl", look(CALL_FCNTL, 0), "nFn"},
     {SYS_connect, "connect", address, "na"},
     {SYS_bind, "bind", address, "na"},
@@ -98,7 +99,7 @@ constexpr KnownCall calls[] = {
     {SYS_semtimedop, "semtimedop", waits, "n"},
     {SYS_io_uring_enter, "io_uring_enter", waits, "n"},
 #ifdef SYS_open  // the older calls, which newer architectures never had
-    {SYS_dup2, "dup2", of_fd, "nn"},
+    {SYS_dup2, "dup2", doubles, "nn"},
     {SYS_pipe, "pipe", fails, ""},
     {SYS_epoll_create, "epoll_create", fails, "n"},
     {SYS_eventfd, "eventfd", fails, "u"},

@@ -202,6 +202,7 @@ const std::map<char, Printer>& printers() {
   static const std::map<char, Printer> table = {
       {'n', [](const raw_call&, std::uint64_t v) { return signed_text(v); }},
       {'u', [](const raw_call&, std::uint64_t v) { return std::to_string(v); }},
+      {'U', [](const raw_call&, std::uint64_t v) { return std::to_string(static_cast<std::uint32_t>(v)); }},
       {'s', [](const raw_call&, std::uint64_t v) { return std::to_string(v); }},
       {'x', [](const raw_call&, std::uint64_t v) { return fmt::format("{:#x}", v); }},
       {'i', [](const raw_call&, std::uint64_t v) { return signed_text(v) + "ms"; }},

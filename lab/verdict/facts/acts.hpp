@@ -60,7 +60,8 @@ struct Acts {
   std::vector<Deed> closers;                               // close, shutdown, reset, exec: the first eight
   std::optional<Deed> last;
   std::set<int> pids;
-  std::set<int> users;  // of them: who read or wrote
+  std::set<int> users;    // of them: who read or wrote
+  std::set<int> doubled;  // of them: who made a further descriptor for it
 };
 
 }  // namespace lab::verdict

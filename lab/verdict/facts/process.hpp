@@ -57,6 +57,7 @@ struct Process {
   std::map<int, Deed> inside;  // by thread: a call that has not returned
   std::optional<Deed> last;
   std::optional<Deed> failed_connect, closed_listener, became;  // became: its last exec
+  std::optional<Deed> swept;                                    // its last close_range()
   std::set<int> children;
   std::set<Address> serves;  // addresses that it accepted on or listened on
 };

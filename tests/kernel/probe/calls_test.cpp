@@ -74,6 +74,25 @@ TEST_P(Calls, TellAnAskedForReset) {
   EXPECT_THAT(asked[0].args, testing::HasSubstr("SO_LINGER, {onoff=1, linger=0}"));
 }
 
+TEST_P(Calls, ThatReplaceADescriptorAreOfWhatTheyClose) {
+  const auto played = play(script(R"(
+import os, socket
+l = socket.socket(); l.bind(('127.0.0.1', 8080)); l.listen(5)
+c = socket.create_connection(('127.0.0.1', 8080)); a, _ = l.accept()
+n = os.open('/dev/null', os.O_RDONLY)
+os.dup2(n, a.fileno())
+os.dup2(c.fileno(), n)
+)"));
+  const auto accepted = played.calls("accept4");
+  ASSERT_EQ(accepted.size(), 1u);
+  const auto dups = played.all<Call>([](const Call& c) { return c.name == "dup2" || c.name == "dup3"; });
+  ASSERT_EQ(dups.size(), 2u);
+  EXPECT_EQ(dups[0].local, accepted[0].local);
+  EXPECT_EQ(dups[0].fd, accepted[0].fd);
+  EXPECT_EQ(dups[1].local, accepted[0].peer) << "a copy is of what it copies";
+  EXPECT_NE(dups[1].fd, dups[1].result);
+}
+
 TEST_P(Calls, OfThreadsAndChildrenAndWhatTheyExecute) {
   const auto played = play(script(R"(
 import os, socket, subprocess, threading

@@ -104,6 +104,20 @@ TEST(CallEvent, AnAcceptMakesADescriptor) {
   EXPECT_EQ(to_string(call.peer), "127.0.0.1:45434");
 }
 
+TEST(CallEvent, ADescriptorThatIsDupedOverIsTheOneItTells) {
+  auto raw = call_of(SYS_dup3, 5, {4, 5});
+  EXPECT_EQ(event_of(raw).fd, 4);
+  raw.closes = 1;
+  EXPECT_EQ(event_of(raw).fd, 5);
+  EXPECT_EQ(event_of(raw).args, "4, 5");
+}
+
+TEST(CallEvent, ARangeOfDescriptorsIsOf32Bits) {
+  const auto call = event_of(call_of(SYS_close_range, 0, {3, ~0ULL, 4}));
+  EXPECT_EQ(call.args, "3, 4294967295, 0x4");
+  EXPECT_EQ(call.fd, -1);
+}
+
 TEST(CallEvent, LingerZeroAsksForAReset) {
   const auto linger = call_of(SYS_setsockopt, 0, {4, SOL_SOCKET, SO_LINGER, 0, 8});
   const auto asked = event_of(with_data(linger, ::linger{1, 0}));
@@ -224,6 +238,8 @@ TEST(JudgeCall, KeepsWhatTouchesConnectionsAndWhatFails) {
   EXPECT_EQ(judge_call(CALL_MAP, plain, -ENOMEM, 0, 0), REPORT);
   EXPECT_EQ(judge_call(CALL_MAP, plain, 0x7f0000000000, 0, 0), LEAVE_OUT);
   EXPECT_EQ(judge_call(CALL_FD, none, 0, 0, 0), LEAVE_OUT);
+  EXPECT_EQ(judge_call(CALL_DUP, none, 0, 1, 0), REPORT);
+  EXPECT_EQ(judge_call(CALL_DUP, none, 0, 0, 0), LEAVE_OUT);
   EXPECT_EQ(judge_call(CALL_FD, none, -EBADF, 0, 0), REPORT);
   EXPECT_EQ(judge_call(CALL_NAME, none, -ENOENT, 0, 1), LEAVE_OUT);
   EXPECT_EQ(judge_call(CALL_OPEN, none, -ENOENT, 0, 0), LEAVE_OUT);

@@ -191,5 +191,62 @@ TEST(Forked, AChildThatNobodyReapsHasSaidThatItExits) {
   EXPECT_VERDICT(s, "application/exited", "confirmed");
 }
 
+// ---- copies of a descriptor, and who was the last to hold one
+
+constexpr const char* kServer = "127.0.0.1:8080";
+constexpr const char* kClient = "127.0.0.1:45000";
+
+Story& call(Story& s, evidence::Call one, bool on_connection = true) {
+  if (!one.pid) one.pid = kServerPid;
+  one.tid = one.pid;
+  if (on_connection) {
+    one.local = *evidence::parse_address(kServer);
+    one.peer = *evidence::parse_address(kClient);
+  }
+  return s.put(one);
+}
+
+Story& begins_to_exit(Story& s, int pid, const std::string& status) {
+  return call(s, {.pid = pid, .name = "exit_group", .args = status, .returned = false}, false);
+}
+Story& told_of_the_end(Story& s) { return s.wire("C>S A").recv_eof('C').act('C', "close", {.fd = 3}).wire("C>S FA"); }
+
+// The FIN is sent inside the call, and the process ends at once.
+TEST(Replaced, ADescriptorThatIsDupedOverIsClosed) {
+  for (const auto* dup : {"dup2", "dup3"}) {
+    auto s = with_descriptors();
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5}).wire("S>C FA");
+    call(s, {.name = dup, .args = "4, 5", .result = 5, .start_ns = s.timeline().events.back().t_ns - 10'000, .fd = 5});
+    told_of_the_end(begins_to_exit(s, kServerPid, "0")).exits(kServerPid, 0).end();
+    EXPECT_VERDICT(s, "application/closed", "confirmed");
+    EXPECT_EQ(s.verdict().culprit.name, dup);
+  }
+}
+
+TEST(Replaced, LookAlikeItIsCopiedOrDupedOverItself) {
+  for (const auto* args : {"5, 4", "5, 5"}) {
+    auto s = with_descriptors();
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5});
+    call(s, {.name = "dup2", .args = args, .result = args[3] - '0', .fd = 5});
+    begins_to_exit(s, kServerPid, "0").wire("S>C FA");
+    told_of_the_end(s).exits(kServerPid, 0).end();
+    EXPECT_VERDICT(s, "application/exited", "confirmed");
+  }
+}
+
+Story swept(const std::string& args) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).wire("S>C FA");
+  call(s, {.name = "close_range", .args = args, .start_ns = s.timeline().events.back().t_ns - 10'000}, false);
+  begins_to_exit(s, kServerPid, "0");
+  return told_of_the_end(s).exits(kServerPid, 0).end();
+}
+
+TEST(Replaced, ARangeThatHasItIsClosed) {
+  auto s = swept("3, 4294967295, 0x0");
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.name, "close_range");
+}
+
 }  // namespace
 }  // namespace lab::verdict

@@ -15,7 +15,7 @@ struct inside {
   __u32 nr;
   __u32 tcp;
   __s32 fd;
-  __u32 pad;
+  __u32 closes; /* CALL_DUP: the connection is that of the descriptor which it closes */
   struct raw_sock sock;
 };
 struct {
@@ -164,6 +164,7 @@ __noinline int emit(const struct seen* seen, const struct inside* inside) {
   bpf_core_read(call->name, sizeof call->name, &task->comm);
   call->sock.address = 0;
   if (inside && inside->tcp) call->sock = inside->sock;
+  call->closes = inside ? inside->closes : 0;
   call->data_length = look->data < 6 ? copy_user(call->data, seen->args[look->data & 7]) : 0;
   call->second_length = 0;
   if (look->second < 6 && !bpf_probe_read_user(call->second, RAW_SECOND, (void*)seen->args[look->second & 7]))
@@ -245,7 +246,12 @@ int enter(struct bpf_raw_tracepoint_args* ctx) {
   inside->folded_ns = 0;
   inside->fd = fd;
   inside->tcp = 0;
-  if (fd >= 0) find_socket(inside, fd);
+  inside->closes = 0;
+  if (look->kind == CALL_DUP && (__u32)seen.args[1] != (__u32)fd) {
+    find_socket(inside, seen.args[1]);
+    inside->closes = inside->tcp;
+  }
+  if (fd >= 0 && !inside->closes) find_socket(inside, fd);
   return 0;
 }
 
@@ -281,7 +287,10 @@ int leave(struct bpf_raw_tracepoint_args* ctx) {
   if (!inside) return 0;
   seen.fd = descriptor(look, seen.args);
   if (inside->nr == nr) seen.start_ns = inside->start_ns;
-  if (!seen.start_ns) find_socket(inside, seen.fd);
+  if (!seen.start_ns) {
+    find_socket(inside, seen.fd);
+    inside->closes = 0;
+  }
   inside->start_ns = 0;
 
   pending = task->pending.signal.sig[0];
