@@ -85,7 +85,9 @@ std::string outcome_text(const Case& one) {
 
 std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer) {
   std::vector<std::string> doubts;
-  if (!closer.sure)
+  if (!closer.sure && one.acts_known(who))
+    doubts.push_back(fmt::format("which of those that held the {}'s end let go of it last is not known", name_of(who)));
+  else if (!closer.sure)
     doubts.push_back(fmt::format("what the {}'s process did is not known (system calls: {})", name_of(who),
                                  one.facts.on("syscalls") ? "nothing of it seen" : "off"));
   if (!one.closing.any && one.complaint && one.complaint->what != What::eof)

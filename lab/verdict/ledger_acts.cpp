@@ -58,6 +58,7 @@ void Ledger::take(const evidence::StepDone& step, Mark mark) {
   if (!deed) return;
   process(step.pid).steps = true;
   if (swept_away(*deed)) return;
+  if (deed->kind == Kind::exit && deed->pending) process(step.pid).ending = {.t = deed->start, .event = mark.event};
   act(std::move(*deed), step.local, step.peer);
 }
 
@@ -76,6 +77,7 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
     process(child).parent = call.pid;
   }
   if (call.name == "wait4" && deed.bytes > 0) process(static_cast<int>(deed.bytes)).reaped = mark;
+  if (call.name == "exit_group" && !proc.ending) proc.ending = {.t = deed.start, .event = mark.event};
   // A child that its parent ignores (SIGCHLD) is never reaped: its own word is all there is.
   if (call.name == "exit_group" && !proc.exited) {
     proc.exited = mark;
@@ -167,6 +169,7 @@ void Ledger::sweep(const Deed& deed, Range range) {
 // A further descriptor for the same end.
 void Ledger::note_double(Conn& conn, Who who, const Deed& deed) {
   if (deed.call != "dup" && deed.call != "dup2" && deed.call != "dup3" && deed.call != "fcntl") return;
+  if (deed.error || deed.pending || deed.bytes < 0 || deed.bytes == deed.fd) return;
   conn.acts[who].doubled.insert(deed.pid);
   by_fd_[{deed.pid, static_cast<int>(deed.bytes)}] = {index_of(conn), who};
 }

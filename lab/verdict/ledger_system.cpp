@@ -109,7 +109,9 @@ void Ledger::presume_dead(const Conn& conn, Who who) {
   const auto& stream = conn.stream[who];
   const auto& ended = stream.fin ? stream.fin : stream.rst;
   if (!ended || !facts_.complete("syscalls")) return;
-  for (const int pid : conn.acts[who].users) {
+  auto holders = conn.acts[who].users;
+  holders.insert(conn.acts[who].doubled.begin(), conn.acts[who].doubled.end());
+  for (const int pid : holders) {
     auto& one = process(pid);
     const auto* last = deadly_before(one, ended.t);
     if (one.exited || !one.parent || !last) continue;

@@ -42,6 +42,7 @@ struct Process {
   std::vector<std::string> given;  // limits it was started with
   Mark started, exited;
   Mark reaped;  // its parent's wait4() took its status
+  Mark ending;  // its own call that ends it began
   bool by_lab = false;
   int status = 0, signal = 0;
   bool exit_begun = false;            // its exit was not told: exited is when it began to exit

@@ -206,6 +206,7 @@ Story& call(Story& s, evidence::Call one, bool on_connection = true) {
   return s.put(one);
 }
 
+Story& reads(Story& s, int pid) { return call(s, {.pid = pid, .name = "recvfrom", .result = 6, .fd = 5}); }
 Story& begins_to_exit(Story& s, int pid, const std::string& status) {
   return call(s, {.pid = pid, .name = "exit_group", .args = status, .returned = false}, false);
 }
@@ -246,6 +247,128 @@ TEST(Replaced, ARangeThatHasItIsClosed) {
   auto s = swept("3, 4294967295, 0x0");
   EXPECT_VERDICT(s, "application/closed", "confirmed");
   EXPECT_EQ(s.verdict().culprit.name, "close_range");
+}
+
+// Beside it, or only marked for the next exec. What its descriptors were is not known for certain.
+TEST(Replaced, LookAlikeTheRangeIsAnother) {
+  auto marked = swept("3, 4294967295, 0x4");
+  EXPECT_VERDICT(marked, "application/exited", "confirmed");
+  auto beside = swept("6, 4294967295, 0x0");
+  EXPECT_NOT_WRONGLY_CONFIRMED(beside, "application/exited");
+}
+
+Story& becomes(Story& s, int pid, const std::string& program) {
+  return call(s, {.pid = pid, .name = "execve", .args = program, .target = program}, false);
+}
+
+// Its descriptor is close-on-exec, and the new program has copies of it.
+TEST(Became, AProgramThatKeepsACopyEndsTheConnectionWhenItEnds) {
+  for (const bool crashes : {false, true}) {
+    auto s = with_descriptors();
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5});
+    call(s, {.name = "dup2", .args = "5, 0", .fd = 5});
+    becomes(s, kServerPid, "sh").wait(300);
+    if (crashes)
+      s.signal(SIGSEGV, kServerPid, kServerPid);
+    else
+      begins_to_exit(s, kServerPid, "0");
+    s.wire("S>C FA");
+    told_of_the_end(s);
+    (crashes ? s.killed(kServerPid, SIGSEGV) : s.exits(kServerPid, 0)).end();
+    EXPECT_VERDICT(s, crashes ? "application/crashed" : "application/exited", "confirmed");
+  }
+}
+
+TEST(Became, LookAlikeTheFinComesWithTheExec) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).wire("S>C FA");
+  const auto began = s.timeline().events.back().t_ns - 10'000;
+  call(s, {.name = "execve", .args = "sh", .start_ns = began, .target = "sh"}, false).wait(300);
+  begins_to_exit(s, kServerPid, "0");
+  told_of_the_end(s).exits(kServerPid, 0).end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+}
+
+// As inetd does: the child puts the connection on its standard input and becomes a program that may never read.
+Story handed_on() {
+  auto s = with_descriptors();
+  s.put(evidence::Call{.pid = kServerPid, .tid = kServerPid, .name = "clone", .result = kChildPid});
+  s.act('S', "close", {.fd = 5});
+  call(s, {.pid = kChildPid, .name = "dup2", .args = "5, 0", .fd = 5});
+  becomes(s, kChildPid, "sh").wait(200);
+  return s;
+}
+
+Story& reset_unread(Story& s) {
+  s.wire("S>C RA").built('S', "TCP_ABORT_ON_CLOSE", "CLOSE").recv_fails('C', ECONNRESET);
+  return s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+}
+
+TEST(HandedOn, TheProgramsEndIsTheConnections) {
+  auto crashed = handed_on();
+  crashed.signal(SIGSEGV, kChildPid, kChildPid);
+  EXPECT_VERDICT(reset_unread(crashed), "application/crashed", "confirmed");
+  auto exited = handed_on();
+  EXPECT_VERDICT(reset_unread(begins_to_exit(exited, kChildPid, "3")), "application/exited", "confirmed");
+}
+
+TEST(HandedOn, LookAlikeTheProgramClosesIt) {
+  auto s = handed_on();
+  const auto began = s.timeline().events.back().t_ns;
+  s.wire("S>C RA").built('S', "TCP_ABORT_ON_CLOSE", "CLOSE");
+  call(s, {.pid = kChildPid, .name = "close", .args = "0", .start_ns = began, .fd = 0});
+  begins_to_exit(s, kChildPid, "0").recv_fails('C', ECONNRESET);
+  s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+  EXPECT_VERDICT(s, "application/closed-unread", "confirmed");
+}
+
+// The child closes what it has read from; its parent has a copy, and ends half a second later.
+Story parent_has_a_copy(bool parent_ends) {
+  auto s = with_descriptors();
+  s.put(evidence::Call{.pid = kServerPid, .tid = kServerPid, .name = "clone", .result = kChildPid});
+  reads(s, kChildPid);
+  const auto began = s.timeline().events.back().t_ns;
+  if (!parent_ends) s.act('S', "close", {.fd = 5}).wire("S>C FA");
+  call(s, {.pid = kChildPid, .name = "close", .args = "5", .start_ns = began, .fd = 5}).wait(500);
+  s.signal(SIGKILL, kServerPid, kServerPid);
+  if (parent_ends) s.wire("S>C FA");
+  return told_of_the_end(s.killed(kServerPid, SIGKILL)).end();
+}
+
+TEST(LastCopy, GoesWithTheParentThatEndsLater) {
+  auto s = parent_has_a_copy(true);
+  EXPECT_VERDICT(s, "application/exited", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.pid, kServerPid);
+}
+
+TEST(LastCopy, LookAlikeTheParentHadLetGoBefore) {
+  auto s = parent_has_a_copy(false);
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  EXPECT_EQ(s.verdict().culprit.pid, kChildPid);
+}
+
+// The child has crashed long ago; the parent closes the last copy, and exits later still.
+Story closes_after_a_crash(bool known) {
+  auto s = forked(false);
+  s.signal(SIGSEGV, kChildPid, kChildPid).killed(kChildPid, SIGSEGV).wait(300);
+  if (known)
+    s.wire("S>C FA").act('S', "close", {.ago = 1, .fd = 5});
+  else
+    s.wire("S>C FA");
+  told_of_the_end(s).wait(200);
+  return begins_to_exit(s, kServerPid, "0").exits(kServerPid, 0).end();
+}
+
+TEST(LastCopy, IsClosedLongAfterAnotherHoldersCrash) {
+  auto s = closes_after_a_crash(true);
+  EXPECT_VERDICT(s, "application/closed", "likely");
+}
+
+TEST(LastCopy, AnExitThatBeganLaterIsNotHowItEnded) {
+  auto s = closes_after_a_crash(false);
+  const auto verdict = s.verdict();
+  EXPECT_NE(verdict.status, Status::confirmed) << told(verdict);
+  EXPECT_NE(verdict.cause, "application/exited") << told(verdict);
 }
 
 }  // namespace
