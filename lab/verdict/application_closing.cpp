@@ -158,7 +158,7 @@ std::string no_closed_unread(const Case& one) {
 std::string no_reset(const Case& one) {
   if (one.closing.any && one.closing.fin) return "the first closing segment is a FIN";
   if (one.closing.any && one.acts_known(one.closing.from) && !one.conn.acts[one.closing.from].asked_reset)
-    return fmt::format("the {} never set SO_LINGER to 0 nor disconnected", name_of(one.closing.from));
+    return fmt::format("the {} neither left SO_LINGER at 0 nor disconnected", name_of(one.closing.from));
   return {};
 }
 

@@ -199,6 +199,8 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
   deed.end = mark.t;
   deed.mark = mark;
   deed.linger_reset = call.linger_reset;
+  deed.lingers = call.name == "setsockopt" && !call.error && call.returned && !call.linger_reset &&
+                 call.args.find("SO_LINGER") != std::string::npos;
   if (dups_over(call)) {
     deed.kind = Kind::close;
     deed.shown = call.name + "(" + call.args + ")";

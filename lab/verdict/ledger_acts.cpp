@@ -201,6 +201,7 @@ void Ledger::on_connection(Conn& conn, Who who, const Deed& deed) {
   if (!acts.first) acts.first = deed.mark;
   acts.pids.insert(deed.pid);
   if (deed.linger_reset && !acts.asked_reset) acts.asked_reset = deed.mark;
+  if (deed.lingers) acts.asked_reset = {};
   note_double(conn, who, deed);
   const auto index = index_of(conn);
   const bool begun = !deed.error || deed.error == EINPROGRESS;

@@ -43,7 +43,8 @@ struct Deed {
   bool pending = false;  // had not returned when the run ended, or its process died in it
   bool eof = false, timed_out = false;
   bool linger_reset = false;
-  bool began = true;  // false: a filter answered it
+  bool lingers = false;  // it set SO_LINGER to anything but a reset
+  bool began = true;     // false: a filter answered it
   int pid = 0, tid = 0, fd = -1, error = 0;
   std::int64_t bytes = -1, start = 0, end = 0;
   Mark mark;
@@ -54,7 +55,7 @@ struct Acts {
   bool any = false;
   std::uint64_t read = 0, written = 0;                     // bytes
   Mark first, last_read, last_write, connected, accepted;  // with more than 0 bytes
-  Mark asked_reset;                                        // SO_LINGER 0 or a disconnect
+  Mark asked_reset;                                        // SO_LINGER 0, not taken back, or a disconnect
   std::optional<Deed> connect;                             // the last connect()
   std::optional<Deed> pending;                             // the read or write that never returned
   std::vector<Deed> closers;                               // close, shutdown, reset, exec: the first eight

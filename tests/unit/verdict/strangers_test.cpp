@@ -371,5 +371,28 @@ TEST(LastCopy, AnExitThatBeganLaterIsNotHowItEnded) {
   EXPECT_NE(verdict.cause, "application/exited") << told(verdict);
 }
 
+// ---- SO_LINGER taken back
+
+Story lingers(const std::vector<std::string>& options) {
+  auto s = with_descriptors();
+  for (const auto& option : options)
+    call(s, {.name = "setsockopt",
+             .args = "5, SOL_SOCKET, SO_LINGER, " + option,
+             .fd = 5,
+             .linger_reset = option == "{onoff=1, linger=0}"});
+  s.act('S', "close", {.fd = 5});
+  return reset_unread(s);
+}
+
+TEST(Linger, TakenBackAsksForNoReset) {
+  auto s = lingers({"{onoff=1, linger=0}", "{onoff=0, linger=0}"});
+  EXPECT_VERDICT(s, "application/closed-unread", "confirmed");
+}
+
+TEST(Linger, LookAlikeItIsSetAtLast) {
+  auto s = lingers({"{onoff=0, linger=0}", "{onoff=1, linger=0}"});
+  EXPECT_VERDICT(s, "application/reset", "confirmed");
+}
+
 }  // namespace
 }  // namespace lab::verdict
