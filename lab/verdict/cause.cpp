@@ -94,6 +94,11 @@ std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& 
     doubts.push_back(one.facts.on("wire") ? "no closing segment reached the wire" : "the wire was not watched");
   if (one.closing.any && !one.closing.fin && one.closing.builder != Closing::Builder::tcp)
     doubts.push_back("nothing says that the end's own TCP built the reset (counters or kernel would)");
+  // A segment and a call are both told of by the kernel's clock.
+  constexpr std::int64_t slack = 10'000'000;
+  if (one.closing.any && one.gone() && one.complaint->deed && one.closing.at.t > one.complaint->at.t + slack)
+    doubts.push_back(fmt::format("the {}'s call had come back {} before it", name_of(one.complaint->victim),
+                                 span_text(one.closing.at.t - one.complaint->at.t)));
   for (const auto& snag : one.snags(who))
     if (!snag.trouble->filtered)
       doubts.push_back(fmt::format("{} had failed with {} before it", snag.trouble->deed.call,

@@ -3,6 +3,7 @@
 #include <cerrno>
 
 #include "verdict/case.hpp"
+#include "verdict/deeds.hpp"
 
 namespace lab::verdict {
 namespace {
@@ -56,11 +57,21 @@ bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>
   return closed && !stream.fin && !stream.rst && !one.conn.stream[victim].rst;
 }
 
+// Behind its own shutdown of that direction a read meets end of file, whatever the other end does.
+bool shut_itself(const Case& one, const Complaint& c) {
+  const auto& closers = one.conn.acts[c.victim].closers;
+  const auto& fin = one.conn.stream[other(c.victim)].fin;
+  if (fin && fin.t <= c.at.t) return false;
+  return c.deed && std::any_of(closers.begin(), closers.end(), [&](const Deed& deed) {
+           return deed.kind == Kind::shut && !writes_only(deed) && deed.start <= c.at.t;
+         });
+}
+
 bool stands(const Case& one, const Complaint& c) {
   if (c.made_good) return false;
   switch (c.what) {
     case What::eof:
-      return c.owed;
+      return c.owed && !shut_itself(one, c);
     case What::starved:
       return c.owed || kept_from(one, c.victim, c.at.t, c.then);
     default:

@@ -275,6 +275,11 @@ bool reads_only(const Deed& deed) {
          (deed.shown.find("read") != std::string::npos || deed.shown.find("SHUT_RD)") != std::string::npos);
 }
 
+bool writes_only(const Deed& deed) {
+  return deed.kind == Kind::shut &&
+         (deed.shown.find("write") != std::string::npos || deed.shown.find("SHUT_WR)") != std::string::npos);
+}
+
 bool shortage(const Deed& deed) {
   if (one_of(deed.error, {EMFILE, ENFILE, ENOMEM, EFBIG})) return true;
   return deed.error == EAGAIN && deed.kind == Kind::spawn;

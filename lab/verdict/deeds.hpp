@@ -41,6 +41,8 @@ bool path_error(int error);
 bool misuse(int error);
 // A shutdown that leaves its own direction open.
 bool reads_only(const Deed& deed);
+// A shutdown that goes on reading.
+bool writes_only(const Deed& deed);
 // A want of resources: descriptors, memory, tasks, file size.
 bool shortage(const Deed& deed);
 

@@ -394,5 +394,41 @@ TEST(Linger, LookAlikeItIsSetAtLast) {
   EXPECT_VERDICT(s, "application/reset", "confirmed");
 }
 
+// ---- a shutdown of its own
+
+Story shuts_itself(const std::string& how, bool server_first) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).wait(200);
+  if (server_first) s.act('S', "close", {.fd = 5}).wire("S>C FA").wire("C>S A");
+  const evidence::Call shut{.pid = kClientPid,
+                            .tid = kClientPid,
+                            .name = "shutdown",
+                            .args = "3, " + how,
+                            .start_ns = s.timeline().events.back().t_ns + 10'000,
+                            .fd = 3,
+                            .local = *evidence::parse_address(kClient),
+                            .peer = *evidence::parse_address(kServer)};
+  s.put(shut).wire("C>S FA").wire("S>C A").act('C', "recv 64", {.bytes = 0, .fd = 3}).wait(300);
+  if (!server_first) s.act('S', "close", {.fd = 5}).wire("S>C FA").wire("C>S A");
+  return s.act('C', "close", {.fd = 3}).end();
+}
+
+TEST(ShutItself, ReadsAnEndOfFileOfItsOwn) {
+  auto s = shuts_itself("SHUT_RDWR", false);
+  EXPECT_VERDICT(s, "none", "confirmed");
+}
+
+TEST(ShutItself, LookAlikeTheServerHadClosedBefore) {
+  auto s = shuts_itself("SHUT_RDWR", true);
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "server");
+}
+
+// It came back before the segment that is to have brought it about.
+TEST(ShutItself, AnEndOfFileBeforeTheFinIsNotConfirmed) {
+  auto s = shuts_itself("SHUT_WR", false);
+  EXPECT_NE(s.verdict().status, Status::confirmed) << told(s.verdict());
+}
+
 }  // namespace
 }  // namespace lab::verdict
