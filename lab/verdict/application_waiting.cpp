@@ -102,6 +102,20 @@ bool inside_io(const Case& one, Who who) {
   return false;
 }
 
+bool runs(const Process& process, std::int64_t t) {
+  const bool stopped = process.stopped && process.stopped.t <= t && !(process.resumed && process.resumed.t <= t);
+  return !stopped && !(process.exited && process.exited.t <= t);
+}
+
+// Another holder ran: it has read or written there, and the stopped one never did.
+bool others_serve(const Case& one, Who who, int stopped) {
+  const auto& users = one.conn.acts[who].users;
+  return !users.contains(stopped) && std::any_of(users.begin(), users.end(), [&](int pid) {
+    const auto* process = one.facts.process(pid);
+    return process && runs(*process, one.until());
+  });
+}
+
 }  // namespace
 
 std::optional<Finding> find_stopped(const Case& one) {
@@ -111,6 +125,7 @@ std::optional<Finding> find_stopped(const Case& one) {
     const auto* process = one.facts.process(pid);
     if (!process || !process->stopped || process->stopped.t > one.until()) continue;
     if (process->resumed && process->resumed.t < one.until()) continue;
+    if (others_serve(one, who, pid)) continue;
     // What it did after the stop was seen says that it was not stopped.
     const auto& acts = one.conn.acts[who];
     if (std::max(acts.last_read.t, acts.last_write.t) > process->stopped.t) continue;

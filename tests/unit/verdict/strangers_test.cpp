@@ -430,5 +430,26 @@ TEST(ShutItself, AnEndOfFileBeforeTheFinIsNotConfirmed) {
   EXPECT_NE(s.verdict().status, Status::confirmed) << told(s.verdict());
 }
 
+// ---- one of two holders is stopped
+
+Story one_is_stopped(int pid) {
+  auto s = with_descriptors();
+  s.put(evidence::Call{.pid = kServerPid, .tid = kServerPid, .name = "clone", .result = kChildPid});
+  reads(s, kChildPid).wait(200).signal(SIGSTOP, pid, kServerPid).process(kServerPid + kChildPid - pid, "sleeping");
+  s.process(pid, "stopped");
+  look(s, "poll", "[3:POLLIN], 1, 500ms", 0);
+  return s.act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+}
+
+TEST(StoppedHolder, ExplainsNothingWhileAnotherServes) {
+  auto s = one_is_stopped(kServerPid);
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+}
+
+TEST(StoppedHolder, LookAlikeTheOneThatServesIsStopped) {
+  auto s = one_is_stopped(kChildPid);
+  EXPECT_VERDICT(s, "application/stopped", "confirmed");
+}
+
 }  // namespace
 }  // namespace lab::verdict
