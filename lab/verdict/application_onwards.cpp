@@ -4,14 +4,19 @@
 #include <algorithm>
 
 #include "verdict/application.hpp"
+#include "verdict/bearing.hpp"
 #include "verdict/deeds.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict::application {
 namespace {
 
-// A connection of the same process onwards that never came about, tried while this one was open.
-const Conn* failed_onwards(const Case& one, const std::set<int>& pids) {
+// A connection of the same process onwards that never came about, tried while this one was open: the one that its own
+// call tells of, or the last.
+const Conn* never_connected(const Case& one, const FailedConnect* failed) {
+  if (failed && failed->conn != Mark::nowhere) return &one.facts.conns[failed->conn];
+  const auto pids = one.holders(Who::server);
+  const Conn* found = nullptr;
   for (const auto& onwards : one.facts.conns) {
     if (&onwards == &one.conn || onwards.handshake || onwards.began.t < one.conn.began.t ||
         onwards.began.t > one.until())
@@ -19,9 +24,9 @@ const Conn* failed_onwards(const Case& one, const std::set<int>& pids) {
     const auto& theirs = onwards.acts.client.pids;
     const auto& held = onwards.holders.client;
     if (std::any_of(pids.begin(), pids.end(), [&](int pid) { return theirs.count(pid) || held.count(pid); }))
-      return &onwards;
+      found = &onwards;
   }
-  return nullptr;
+  return found;
 }
 
 }  // namespace
@@ -66,38 +71,33 @@ std::optional<Finding> find_listener_closed(const Case& one) {
 std::optional<Finding> find_backend_refused(const Case& one) {
   if (!one.complaint || one.unconnected()) return std::nullopt;
   if (one.gone() && one.closing.foreign()) return std::nullopt;
-  const Who who = one.doer();
-  if (who != Who::server) return std::nullopt;
-  const auto pids = one.holders(who);
-  const auto* onwards = failed_onwards(one, pids);
-  const auto last_good = one.conn.acts.server.last_write.t;
-  for (const int pid : pids) {
-    const auto* process = one.facts.process(pid);
-    if (!process) continue;
-    const auto& failed = process->failed_connect;
-    const bool in_time =
-        failed && failed->end >= one.conn.began.t && failed->end <= one.until() && failed->end >= last_good;
-    if (!in_time && !onwards) continue;
-    if (failed && in_time && shortage(*failed)) continue;
-    auto result = finding(one, "application/backend-refused", in_time ? failed->end : onwards->began.t);
-    result.by = "proxy";
-    if (in_time)
-      result.mechanism.push_back(record(
-          failed->step ? "actors" : "syscalls",
-          fmt::format("{}: {} → {}", process_text(process), failed->shown, error_name(failed->error)), failed->mark));
-    if (onwards && onwards->stream.server.rst)
-      result.mechanism.push_back(record("wire",
-                                        fmt::format("{} refused the connection onwards", to_string(onwards->server)),
-                                        onwards->stream.server.rst));
-    if (result.mechanism.empty()) continue;
-    result.culprit = {
-        .kind = "call", .name = "connect", .pid = pid, .detail = failed ? error_name(failed->error) : "no answer"};
-    result.summary =
-        fmt::format("The process that accepted could not connect onwards{} and gave up; {}",
-                    failed && in_time ? fmt::format(" ({})", error_name(failed->error)) : "", outcome_text(one));
-    return result;
-  }
-  return std::nullopt;
+  if (one.doer() != Who::server) return std::nullopt;
+  const auto [process, failed] = failed_onwards(one);
+  const auto* onwards = never_connected(one, failed);
+  if (!failed && (!onwards || !onwards->stream.server.rst)) return std::nullopt;
+  if (failed && shortage(failed->deed)) return std::nullopt;
+  auto bears = failed ? bearing(one, *failed) : bearing(one, onwards->stream.server.rst.t);
+  if (bears.aside) return std::nullopt;
+  auto result = finding(one, "application/backend-refused", failed ? failed->deed.end : onwards->began.t);
+  result.by = "proxy";
+  result.doubts = std::move(bears.doubts);
+  if (failed)
+    result.mechanism.push_back(
+        record(failed->deed.step ? "actors" : "syscalls",
+               fmt::format("{}: {} → {}", process_text(process), failed->deed.shown, error_name(failed->deed.error)),
+               failed->deed.mark));
+  if (onwards && onwards->stream.server.rst)
+    result.mechanism.push_back(record("wire",
+                                      fmt::format("{} refused the connection onwards", to_string(onwards->server)),
+                                      onwards->stream.server.rst));
+  const auto pids = one.holders(Who::server);
+  result.culprit = {.kind = "call",
+                    .name = "connect",
+                    .pid = process ? process->pid : *pids.begin(),
+                    .detail = failed ? error_name(failed->deed.error) : "no answer"};
+  result.summary = fmt::format("The process that accepted could not connect onwards{} and gave up; {}",
+                               failed ? fmt::format(" ({})", error_name(failed->deed.error)) : "", outcome_text(one));
+  return result;
 }
 
 }  // namespace lab::verdict::application

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "verdict/bearing.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -99,10 +100,7 @@ std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& 
   if (one.closing.any && one.gone() && one.complaint->deed && one.closing.at.t > one.complaint->at.t + slack)
     doubts.push_back(fmt::format("the {}'s call had come back {} before it", name_of(one.complaint->victim),
                                  span_text(one.closing.at.t - one.complaint->at.t)));
-  for (const auto& snag : one.snags(who))
-    if (!snag.trouble->filtered)
-      doubts.push_back(fmt::format("{} had failed with {} before it", snag.trouble->deed.call,
-                                   error_name(snag.trouble->deed.error)));
+  for (auto& failure : failures_before(one, who)) doubts.push_back(std::move(failure));
   return doubts;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "verdict/bearing.hpp"
 #include "verdict/cause.hpp"
 #include "verdict/names.hpp"
 
@@ -35,20 +36,19 @@ Culprit filter_culprit(const Trouble& trouble) {
 std::optional<Finding> filtered(const Case& one, std::string_view name, bool (*matches)(const Trouble&)) {
   if (!one.complaint) return std::nullopt;
   const Who who = one.doer();
-  for (const auto& snag : one.snags(who)) {
-    const auto& trouble = *snag.trouble;
-    if (!trouble.filtered || !matches(trouble)) continue;
-    auto result = finding(one, name, trouble.filter_at.t);
-    result.by = by_text(one, who);
-    result.mechanism.push_back(filter_record(trouble));
-    if (trouble.known_call)
-      result.effect.insert(result.effect.begin(),
-                           record(trouble.deed.step ? "actors" : "syscalls", deed_text(snag.process, who, trouble.deed),
-                                  trouble.deed.mark));
-    result.culprit = filter_culprit(trouble);
-    return result;
-  }
-  return std::nullopt;
+  const auto weighed = weigh(one, who, [&](const Trouble& t) { return t.filtered && matches(t); });
+  if (!weighed) return std::nullopt;
+  const auto& trouble = *weighed->snag.trouble;
+  auto result = finding(one, name, trouble.filter_at.t);
+  result.by = by_text(one, who);
+  result.doubts = weighed->bearing.doubts;
+  result.mechanism.push_back(filter_record(trouble));
+  if (trouble.known_call)
+    result.effect.insert(result.effect.begin(),
+                         record(trouble.deed.step ? "actors" : "syscalls",
+                                deed_text(weighed->snag.process, who, trouble.deed), trouble.deed.mark));
+  result.culprit = filter_culprit(trouble);
+  return result;
 }
 
 std::optional<Finding> find_errno(const Case& one) {

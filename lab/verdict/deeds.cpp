@@ -280,8 +280,18 @@ bool writes_only(const Deed& deed) {
          (deed.shown.find("write") != std::string::npos || deed.shown.find("SHUT_WR)") != std::string::npos);
 }
 
+namespace {
+
+// These say ENOMEM of a range that is not mapped or an address that can't be had (man 2 of each).
+bool of_a_range(std::string_view call) {
+  return call == "mprotect" || call == "madvise" || call == "mremap" || call == "munmap" || call == "brk";
+}
+
+}  // namespace
+
 bool shortage(const Deed& deed) {
-  if (one_of(deed.error, {EMFILE, ENFILE, ENOMEM, EFBIG})) return true;
+  if (deed.error == ENOMEM) return !of_a_range(deed.call);
+  if (one_of(deed.error, {EMFILE, ENFILE, EFBIG})) return true;
   return deed.error == EAGAIN && deed.kind == Kind::spawn;
 }
 

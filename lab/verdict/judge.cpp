@@ -4,6 +4,7 @@
 #include <map>
 
 #include "verdict/arbiter.hpp"
+#include "verdict/bearing.hpp"
 #include "verdict/ledger.hpp"
 #include "verdict/names.hpp"
 #include "verdict/verdict.hpp"
@@ -75,6 +76,11 @@ void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
         continue;
       }
       if (!far_case.complaint || far_case.until() > near_case.until()) continue;
+      if (far_case.unconnected()) {
+        const auto bears = bearing(near_case, far_case.until());
+        clear &= bears.sure() || bears.aside;
+        if (!bears.sure()) continue;
+      }
       near.by = far.by;
       auto inherited = far.verdict;
       inherited.status = std::min(inherited.status, v.status);

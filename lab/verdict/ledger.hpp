@@ -77,6 +77,8 @@ class Ledger {
   void sweep(const Deed& deed, Range range);
   void note_double(Conn& conn, Who who, const Deed& deed);
   void note_trouble(Process& process, const Deed& deed, const Address& local, const Address& peer, Found on);
+  void note_failed_connect(Process& process, const Deed& deed, const Conn* conn);
+  void note_sequel(Process& process, const Deed& deed, const Conn& conn);
   void complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed);
   void forgive(Conn& conn, Who who, Kind kind);
 
@@ -110,8 +112,10 @@ class Ledger {
   std::map<Tuple, std::vector<std::pair<evidence::What, Mark>>> early_;
   std::map<Tuple, std::pair<std::size_t, Who>> by_tuple_;
   std::map<std::pair<int, int>, std::pair<std::size_t, Who>> by_fd_;  // (pid, descriptor)
-  bool limits_waiting_ = false;         // some program gave a socket SO_RCVTIMEO or SO_SNDTIMEO
-  std::set<std::pair<int, int>> full_;  // descriptors whose last write found no room for all it had
+  bool limits_waiting_ = false;              // some program gave a socket SO_RCVTIMEO or SO_SNDTIMEO
+  std::set<std::pair<int, int>> full_;       // descriptors whose last write found no room for all it had
+  std::set<std::pair<int, int>> datagrams_;  // descriptors of sockets without connections
+  std::set<std::pair<int, int>> local_;      // and of AF_UNIX ones with
   std::map<std::uint64_t, std::pair<std::size_t, Who>> by_socket_;  // the kernel's socket
   std::map<std::uint32_t, std::size_t> by_isn_;                     // client's first sequence number
 };

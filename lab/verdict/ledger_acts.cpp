@@ -76,6 +76,17 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
     proc.children.insert(child);
     process(child).parent = call.pid;
   }
+  if (call.name == "socket" && !call.error) {
+    const std::pair key{call.pid, static_cast<int>(call.result)};
+    if (call.args.find("SOCK_STREAM") == std::string::npos)
+      datagrams_.insert(key);
+    else
+      datagrams_.erase(key);
+    if (call.args.starts_with("AF_UNIX"))
+      local_.insert(key);
+    else
+      local_.erase(key);
+  }
   if (call.name == "wait4" && deed.bytes > 0) process(static_cast<int>(deed.bytes)).reaped = mark;
   if (call.name == "exit_group" && !proc.ending) proc.ending = {.t = deed.start, .event = mark.event};
   // A child that its parent ignores (SIGCHLD) is never reaped: its own word is all there is.
@@ -182,11 +193,14 @@ void Ledger::act(Deed deed, const Address& local, const Address& peer) {
     proc.inside[deed.tid] = deed;
   else
     proc.inside.erase(deed.tid);
+  if (found.conn) note_sequel(proc, deed, *found.conn);
   note_trouble(proc, deed, local, peer, found);
   if (deed.kind == Kind::close && local.port && !peer.port && !found.conn) deed.kind = Kind::listener_close;
   if (deed.kind == Kind::listener_close && !deed.error && !deed.pending) proc.closed_listener = deed;
-  if (deed.kind == Kind::connect && deed.error && !harmless(deed)) proc.failed_connect = deed;
-  if (deed.kind == Kind::connect) proc.connects = true;
+  if (deed.kind == Kind::connect && !datagrams_.contains({deed.pid, deed.fd})) {
+    proc.connects = true;
+    if (deed.error && !harmless(deed)) note_failed_connect(proc, deed, found.conn);
+  }
   if (deed.kind == Kind::exec && !deed.error) proc.became = deed;
   if (local.port && (deed.kind == Kind::accept || deed.kind == Kind::listener_close || deed.call == "listen"))
     proc.serves.insert(local);
@@ -200,6 +214,7 @@ void Ledger::on_connection(Conn& conn, Who who, const Deed& deed) {
   acts.any = true;
   if (!acts.first) acts.first = deed.mark;
   acts.pids.insert(deed.pid);
+  acts.threads.insert(deed.tid);
   if (deed.linger_reset && !acts.asked_reset) acts.asked_reset = deed.mark;
   if (deed.lingers) acts.asked_reset = {};
   note_double(conn, who, deed);

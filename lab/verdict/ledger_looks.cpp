@@ -87,6 +87,7 @@ void Ledger::answered(const evidence::Call& getsockopt, Mark mark) {
   if (deed.error == EINPROGRESS) return;
   deed.end = mark.t;
   deed.mark = mark;
+  if (!harmless(deed)) note_failed_connect(process(deed.pid), deed, &conn);
   on_connect(conn, deed);
 }
 

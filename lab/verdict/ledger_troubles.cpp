@@ -6,7 +6,24 @@
 namespace lab::verdict {
 namespace {
 
-constexpr std::size_t kTroubles = 64;
+constexpr std::size_t kTroubles = 64, kFailedConnects = 8, kSteps = 4;
+
+bool closes(const Deed& deed) {
+  return deed.kind == Kind::close || deed.kind == Kind::shut || deed.kind == Kind::reset;
+}
+
+// It got on with a connection.
+bool gets_on(const Deed& deed) {
+  const bool moves = deed.kind == Kind::read || deed.kind == Kind::write;
+  return moves ? deed.bytes > 0 : deed.kind == Kind::accept || deed.kind == Kind::connect;
+}
+
+void add_step(Sequel& sequel, std::size_t conn, const Deed& deed) {
+  const bool closing = closes(deed);
+  const bool known = std::any_of(sequel.steps.begin(), sequel.steps.end(),
+                                 [&](const Sequel::Step& s) { return s.conn == conn && s.closes == closing; });
+  if (!known && sequel.steps.size() < kSteps) sequel.steps.push_back({.conn = conn, .t = deed.end, .closes = closing});
+}
 
 bool blames(const Deed& deed, const Trouble& trouble) {
   const bool one_thread = trouble.deed.tid == deed.tid;
@@ -66,6 +83,26 @@ void Ledger::note_trouble(Process& proc, const Deed& deed, const Address& local,
     one.who = on.from;
   }
   proc.troubles.push_back(std::move(one));
+}
+
+void Ledger::note_failed_connect(Process& proc, const Deed& deed, const Conn* conn) {
+  auto& all = proc.failed_connects;
+  if (all.size() >= kFailedConnects) all.erase(all.begin());
+  all.push_back({.deed = deed,
+                 .local = local_.contains({deed.pid, deed.fd}),
+                 .conn = conn ? index_of(*conn) : Mark::nowhere,
+                 .then = {}});
+}
+
+// What the thread does next says whether it got over a failure.
+void Ledger::note_sequel(Process& proc, const Deed& deed, const Conn& conn) {
+  if (deed.error || deed.pending || deed.timed_out || (!closes(deed) && !gets_on(deed))) return;
+  if (proc.troubles.empty() && proc.failed_connects.empty()) return;
+  const auto index = index_of(conn);
+  for (auto& one : proc.troubles)
+    if (one.deed.tid == deed.tid && deed.end > one.deed.end) add_step(one.then, index, deed);
+  for (auto& one : proc.failed_connects)
+    if (one.deed.tid == deed.tid && deed.end > one.deed.end) add_step(one.then, index, deed);
 }
 
 void Ledger::take(const evidence::FilterAct& act, Mark mark) {

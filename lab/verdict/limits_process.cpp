@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <csignal>
 
+#include "verdict/bearing.hpp"
+#include "verdict/deeds.hpp"
 #include "verdict/limits.hpp"
 #include "verdict/names.hpp"
 
@@ -62,31 +64,39 @@ void part_from_filters(const Case& one, const Process& process, const Limit& lim
                     trouble.deed.call, error_name(trouble.deed.error)));
 }
 
+// A map is refused for its size or its place too. A limit that is known, or a process that ends, says it was needed.
+void part_from_wishes(const Case& one, Who who, const Process& process, const Limit& limit, Finding& result) {
+  if (limit.cause != "limits/memory" || !limit_text(process, limit).empty()) return;
+  const auto closer = one.closer(who);
+  if (closer.how == Closer::How::exited || closer.how == Closer::How::signalled) return;
+  result.doubts.push_back("no limit on its memory is known");
+}
+
 std::optional<Finding> by_failed_call(const Case& one, const Limit& limit) {
   const Who who = one.doer();
-  for (const auto& snag : one.snags(who)) {
-    const auto& trouble = *snag.trouble;
-    if (trouble.filtered || !limit.matches(trouble.deed)) continue;
-    auto result = finding(one, limit.cause, trouble.deed.end);
-    result.by = by_text(one, who);
-    const auto deed = deed_text(snag.process, who, trouble.deed);
-    result.mechanism.push_back(record(trouble.deed.step ? "actors" : "syscalls", deed, trouble.deed.mark));
-    const auto value = limit_text(*snag.process, limit);
-    if (const auto* known = limit_of(*snag.process, limit))
-      result.mechanism.push_back(record("limits", value, known->at));
-    part_from_filters(one, *snag.process, limit, trouble, result);
-    result.culprit = {.kind = "limit",
-                      .name = limit_of(*snag.process, limit) ? limit_of(*snag.process, limit)->state.name
-                                                             : std::string(limit.names.front()),
-                      .pid = snag.process->pid,
-                      .detail = fmt::format("{} → {}{}{}", trouble.deed.call, error_name(trouble.deed.error),
-                                            value.empty() ? "" : "; ", value)};
-    result.summary = fmt::format("The {} had no {} left: {} failed with {}{}; {}", name_of(who), limit.what,
-                                 trouble.deed.call, error_name(trouble.deed.error),
-                                 value.empty() ? "" : fmt::format(" ({})", value), outcome_text(one));
-    return result;
-  }
-  return std::nullopt;
+  const auto weighed = weigh(one, who, [&](const Trouble& t) { return !t.filtered && limit.matches(t.deed); });
+  if (!weighed) return std::nullopt;
+  const auto& process = *weighed->snag.process;
+  const auto& trouble = *weighed->snag.trouble;
+  auto result = finding(one, limit.cause, trouble.deed.end);
+  result.by = by_text(one, who);
+  result.doubts = weighed->bearing.doubts;
+  const auto deed = deed_text(&process, who, trouble.deed);
+  result.mechanism.push_back(record(trouble.deed.step ? "actors" : "syscalls", deed, trouble.deed.mark));
+  const auto value = limit_text(process, limit);
+  const auto* known = limit_of(process, limit);
+  if (known) result.mechanism.push_back(record("limits", value, known->at));
+  part_from_filters(one, process, limit, trouble, result);
+  part_from_wishes(one, who, process, limit, result);
+  result.culprit = {.kind = "limit",
+                    .name = known ? known->state.name : std::string(limit.names.front()),
+                    .pid = process.pid,
+                    .detail = fmt::format("{} → {}{}{}", trouble.deed.call, error_name(trouble.deed.error),
+                                          value.empty() ? "" : "; ", value)};
+  result.summary =
+      fmt::format("The {} had no {} left: {} failed with {}{}; {}", name_of(who), limit.what, trouble.deed.call,
+                  error_name(trouble.deed.error), value.empty() ? "" : fmt::format(" ({})", value), outcome_text(one));
+  return result;
 }
 
 // A signal that stands for a limit, or SIGKILL where the limit's own record says that it was hit.
@@ -138,7 +148,7 @@ const Limit kProcesses{"limits/processes",
 const Limit kMemory{"limits/memory",
                     "memory",
                     {"as", "cgroup.memory", "data"},
-                    [](const Deed& d) { return d.error == ENOMEM; },
+                    [](const Deed& d) { return d.error == ENOMEM && shortage(d); },
                     "cgroup-oom-kill"};
 const Limit kFileSize{"limits/file-size", "file size", {"fsize"}, [](const Deed& d) { return d.error == EFBIG; }, ""};
 const Limit kCpuTime{"limits/cpu-time", "CPU time", {"cpu"}, [](const Deed&) { return false; }, ""};

@@ -50,6 +50,17 @@ struct Deed {
   Mark mark;
 };
 
+// What a thread did on connections when something had failed it: on each of the first few the first success, and the
+// first close.
+struct Sequel {
+  struct Step {
+    std::size_t conn = Mark::nowhere;
+    std::int64_t t = 0;
+    bool closes = false;
+  };
+  std::vector<Step> steps;
+};
+
 // What the holders of one end did with it.
 struct Acts {
   bool any = false;
@@ -63,6 +74,7 @@ struct Acts {
   std::set<int> pids;
   std::set<int> users;    // of them: who read or wrote
   std::set<int> doubled;  // of them: who made a further descriptor for it
+  std::set<int> threads;  // who called anything there
 };
 
 }  // namespace lab::verdict

@@ -24,6 +24,15 @@ struct Trouble {  // a call that failed for want of something, or because a filt
   std::size_t conn = Mark::nowhere;  // on this very connection
   Who who = Who::server;
   Mark made_good;  // the same call succeeded then
+  Sequel then;
+};
+
+// A connect that failed, but for those of a datagram socket.
+struct FailedConnect {
+  Deed deed;
+  bool local = false;                // an AF_UNIX socket's
+  std::size_t conn = Mark::nowhere;  // that never came about
+  Sequel then;
 };
 
 struct SignalFacts {
@@ -57,8 +66,9 @@ struct Process {
   Mark at_end_mark;
   std::map<int, Deed> inside;  // by thread: a call that has not returned
   std::optional<Deed> last;
-  std::optional<Deed> failed_connect, closed_listener, became;  // became: its last exec
-  std::optional<Deed> swept;                                    // its last close_range()
+  std::optional<Deed> closed_listener, became;  // became: its last exec
+  std::optional<Deed> swept;                    // its last close_range()
+  std::vector<FailedConnect> failed_connects;   // the last few
   std::set<int> children;
   std::set<Address> serves;  // addresses that it accepted on or listened on
 };

@@ -1,0 +1,51 @@
+// What a failure has to do with the end of a connection: who met it, and what was done between the two.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "verdict/case.hpp"
+
+namespace lab::verdict {
+
+struct Bearing {
+  bool late = false;                // it came when all was over
+  bool aside = false;               // it was got over: no cause, yet it may be why an end closed
+  std::vector<std::string> doubts;  // none: nothing came between
+  bool sure() const { return !aside && doubts.empty(); }
+};
+
+Bearing bearing(const Case& one, Who who, const Case::Snag& snag);
+// Of those that match the first that is sure, else the first that is no more than likely.
+struct Weighed {
+  Case::Snag snag;
+  Bearing bearing;
+};
+template <class Matches>
+std::optional<Weighed> weigh(const Case& one, Who who, Matches matches) {
+  std::optional<Weighed> found;
+  for (const auto& snag : one.snags(who)) {
+    if (!matches(*snag.trouble)) continue;
+    auto bears = bearing(one, who, snag);
+    if (bears.sure()) return Weighed{snag, std::move(bears)};
+    if (!bears.aside && !found) found = Weighed{snag, std::move(bears)};
+  }
+  return found;
+}
+
+Bearing bearing(const Case& one, const FailedConnect& failed);
+// The same for a connection onwards of which only the wire tells, given up or refused at that time.
+Bearing bearing(const Case& one, std::int64_t refused);
+
+// The last connect onwards that failed its thread while this connection was open.
+struct Onwards {
+  const Process* process = nullptr;
+  const FailedConnect* failed = nullptr;
+};
+Onwards failed_onwards(const Case& one);
+
+// A failure that does not count as a cause and may still be one: at most likely is what an end did of its own accord.
+std::vector<std::string> failures_before(const Case& one, Who who);
+
+}  // namespace lab::verdict
