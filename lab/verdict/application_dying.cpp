@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "verdict/application.hpp"
+#include "verdict/limits.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict::application {
@@ -45,6 +46,7 @@ bool killed_by_limit(const Facts& facts, const Process& process) {
   if (const auto* sent = sender_of(process); sent && sent->sent.sender && !sent->sent.by_kernel) return false;
   for (const auto* name : {"cgroup.memory", "cpu"})
     if (const auto at = process.limits.find(name); at != process.limits.end() && at->second.state.hit) return true;
+  if (limits::may_have_used_up_cpu(process)) return true;
   return std::any_of(facts.changes.begin(), facts.changes.end(), [&](const ChangeFacts& c) {
     return c.change.kind == "cgroup-oom-kill" && c.at.t <= process.exited.t + 50'000'000;
   });
@@ -80,7 +82,11 @@ std::optional<Finding> died(const Case& one, std::string_view name, bool crashes
     }
     result.mechanism.push_back(
         record("signals", fmt::format("{} to process {}{}", signal_title(signal), process.pid, sender), sent->at));
-  } else if (signal == SIGKILL) {
+  }
+  if (const auto whole = limits::whole_cpu_seconds(process); signal == SIGKILL && sender.empty() && whole)
+    result.doubts.push_back(
+        fmt::format("it may just have used {} s of CPU time, where a limit on that kills as well", *whole));
+  if (!sender_of(process) && signal == SIGKILL) {
     // The kernel's own SIGKILLs: out of memory, and the hard limit on CPU time.
     for (const auto& limit : process.given)
       if ((limit.starts_with("cgroup.memory") && !one.facts.on("limits") && !one.facts.on("changes")) ||

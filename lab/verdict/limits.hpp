@@ -2,6 +2,7 @@
 // (causes_limits.cpp).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,11 @@ std::optional<Finding> find_file_size(const Case&);
 std::optional<Finding> find_cpu_time(const Case&);
 std::optional<Finding> find_accept_queue(const Case&);
 std::optional<Finding> find_receive_buffer(const Case&);
+
+// The kernel's SIGKILL at the hard limit on CPU time names no sender and leaves no record: whether the process is known
+// to have had a limit and may have used it up; and how many whole seconds it may just have used.
+bool may_have_used_up_cpu(const Process& process);
+std::optional<std::int64_t> whole_cpu_seconds(const Process& process);
 
 std::string no_descriptors(const Case&);
 std::string no_processes(const Case&);

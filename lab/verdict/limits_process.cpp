@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 
 #include "verdict/bearing.hpp"
 #include "verdict/deeds.hpp"
@@ -99,6 +100,46 @@ std::optional<Finding> by_failed_call(const Case& one, const Limit& limit) {
   return result;
 }
 
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+// CPU time at its end: not less than when it was last looked at, nor more than all its threads can have used since.
+// /proc counts in ticks, and some are charged late.
+struct CpuTime {
+  std::int64_t least = 0, most = 0;
+};
+std::optional<CpuTime> cpu_time(const Process& process) {
+  constexpr std::int64_t late = 100'000'000;
+  if (!process.at_end || !process.exited) return std::nullopt;
+  const auto used = static_cast<std::int64_t>(process.at_end->cpu_ns);
+  const auto since = std::max<std::int64_t>(process.exited.t - process.at_end_mark.t, 0);
+  const auto threads = std::max<std::int64_t>(process.at_end->threads, 1);
+  return CpuTime{.least = used - late, .most = used + since * threads + late};
+}
+
+// The limit's seconds, as last read or as it was started with ("cpu=1s").
+std::optional<std::int64_t> cpu_limit(const Process& process) {
+  constexpr std::uint64_t years = 1'000'000'000;  // in nanoseconds no more than fits
+  if (const auto at = process.limits.find("cpu"); at != process.limits.end())
+    return static_cast<std::int64_t>(std::min(at->second.state.limit, years));
+  for (const auto& given : process.given)
+    if (given.starts_with("cpu=")) return std::atoll(given.c_str() + 4);
+  return std::nullopt;
+}
+
+// Why a signal that limits send need not be a limit's: programs send it to themselves, timers do.
+void part_from_own_signals(const Process& process, const Limit& limit, int signal, Finding& result) {
+  if (signal != SIGXCPU && signal != SIGXFSZ) return;
+  const bool told = std::any_of(process.signals.begin(), process.signals.end(), [&](const SignalFacts& one) {
+    return one.sent.signal == signal && one.sent.by_kernel;
+  });
+  // A timer's signal is the kernel's too, and nobody has a timer send SIGXFSZ.
+  if (limit_text(process, limit).empty() && !(told && signal == SIGXFSZ))
+    result.doubts.push_back(fmt::format("no limit on its {} is known", limit.what));
+  const auto seconds = signal == SIGXCPU ? cpu_limit(process) : std::nullopt;
+  if (const auto used = cpu_time(process); used && seconds && used->most < *seconds * kSecond)
+    result.doubts.push_back("it had used less CPU time than its limit");
+}
+
 // A signal that stands for a limit, or SIGKILL where the limit's own record says that it was hit.
 std::optional<Finding> by_signal(const Case& one, const Limit& limit, int signal) {
   if (!one.gone() || one.closing.foreign()) return std::nullopt;
@@ -109,11 +150,10 @@ std::optional<Finding> by_signal(const Case& one, const Limit& limit, int signal
   const auto* known = limit_of(process, limit);
   const auto* change = limit.change.empty() ? nullptr : told(one.facts, limit.change, process.exited.t);
   const bool hit = (known && known->state.hit) || change;
-  if (process.signal != signal && !(process.signal == SIGKILL && hit)) return std::nullopt;
+  const bool run_out = signal == SIGXCPU && may_have_used_up_cpu(process);
+  if (process.signal != signal && !(process.signal == SIGKILL && (hit || run_out))) return std::nullopt;
   for (const auto& sent : process.signals)
-    if (sent.sent.signal == process.signal && !sent.sent.by_kernel && sent.sent.sender &&
-        sent.sent.sender != process.pid)
-      return std::nullopt;
+    if (sent.sent.signal == process.signal && !sent.sent.by_kernel && sent.sent.sender) return std::nullopt;
   auto result = finding(one, limit.cause, one.closing.any ? one.closing.at.t : process.exited.t);
   result.by = by_text(one, who);
   result.mechanism.push_back(
@@ -124,6 +164,8 @@ std::optional<Finding> by_signal(const Case& one, const Limit& limit, int signal
     result.mechanism.push_back(
         record("changes", fmt::format("{} {}", change->change.kind, change->change.object), change->at));
   if (!closer.sure) result.doubts = closing_doubts(one, who, closer);
+  part_from_own_signals(process, limit, process.signal, result);
+  if (process.signal == SIGKILL && !hit) result.doubts.push_back("that it was the limit that killed it was not told");
   const auto value = limit_text(process, limit);
   result.culprit = {.kind = "limit",
                     .name = known ? known->state.name : std::string(limit.names.front()),
@@ -204,6 +246,21 @@ std::optional<Finding> find_throttled(const Case& one) {
 }
 
 }  // namespace
+
+bool may_have_used_up_cpu(const Process& process) {
+  const auto seconds = cpu_limit(process);
+  const auto used = cpu_time(process);
+  if (process.signal != SIGKILL || !seconds || !used) return false;
+  // A limit of 0 counts as one of a second (kernel/sys.c).
+  return used->most >= std::max<std::int64_t>(*seconds, 1) * kSecond;
+}
+
+std::optional<std::int64_t> whole_cpu_seconds(const Process& process) {
+  const auto used = cpu_time(process);
+  if (!used) return std::nullopt;
+  const auto whole = used->most / kSecond;
+  return whole >= 1 && whole * kSecond >= used->least ? std::optional(whole) : std::nullopt;
+}
 
 std::optional<Finding> find_descriptors(const Case& one) { return by_failed_call(one, kDescriptors); }
 std::optional<Finding> find_processes(const Case& one) { return by_failed_call(one, kProcesses); }

@@ -209,6 +209,51 @@ TEST(CpuTime, LookAlikeSentFromOutside) {
   EXPECT_VERDICT(s, "application/killed", "confirmed");
 }
 
+// It had used three quarters of a second.
+Story at_work(std::vector<std::string> limits = {}) {
+  Story s;
+  if (!limits.empty()) s.started(kServerPid, "server", std::move(limits));
+  s.handshake().send('C', 6).recv('S', 6);
+  s.put(evidence::ProcessState{.pid = kServerPid, .state = "running", .cpu_ns = 750'000'000, .threads = 1}, true);
+  return s;
+}
+Story& dies(Story& s, int signal) { return s.wire("S>C FA").killed(kServerPid, signal).recv_eof('C').end(); }
+
+TEST(CpuTime, ASignalOfItsOwnIsNoLimit) {
+  for (const bool limited : {true, false}) {
+    auto s = at_work(limited ? std::vector<std::string>{"cpu=1s"} : std::vector<std::string>{});
+    s.signal(SIGXCPU, kServerPid, kServerPid);
+    EXPECT_VERDICT(dies(s, SIGXCPU), "application/exited", "confirmed");
+  }
+}
+
+// A timer may send any signal, and it comes from the kernel.
+TEST(CpuTime, TheKernelsSignalWithAndWithoutALimit) {
+  auto none = at_work().wait(300).signal(SIGXCPU, kServerPid, 0, true);
+  EXPECT_VERDICT(dies(none, SIGXCPU), "limits/cpu-time", "likely");
+  auto far = at_work({"cpu=100s"}).wait(300).signal(SIGXCPU, kServerPid, 0, true);
+  EXPECT_VERDICT(dies(far, SIGXCPU), "limits/cpu-time", "likely");
+  auto limited = at_work({"cpu=1s"}).wait(300).signal(SIGXCPU, kServerPid, 0, true);
+  EXPECT_VERDICT(dies(limited, SIGXCPU), "limits/cpu-time", "confirmed");
+}
+
+// At the hard limit the kernel kills, names nobody and leaves no record.
+TEST(CpuTime, AKillByNobodyWhenASecondWasUsed) {
+  auto limited = at_work().limit(kServerPid, "cpu", 1, 0).wait(300).signal(SIGKILL, kServerPid, 0, true);
+  EXPECT_VERDICT(dies(limited, SIGKILL), "limits/cpu-time", "likely");
+  auto unknown = at_work().wait(300).signal(SIGKILL, kServerPid, 0, true);
+  EXPECT_VERDICT(dies(unknown, SIGKILL), "application/killed", "likely");
+}
+
+TEST(CpuTime, LookAlikeAKillBySomebodyOrOfAnIdleProcess) {
+  auto sent = at_work().limit(kServerPid, "cpu", 1, 0).wait(300).signal(SIGKILL, kServerPid, 77);
+  EXPECT_NOT_WRONGLY_CONFIRMED(dies(sent, SIGKILL), "application/killed");
+  auto somebody = at_work().wait(300).signal(SIGKILL, kServerPid, 77);
+  EXPECT_VERDICT(dies(somebody, SIGKILL), "application/killed", "confirmed");
+  auto idle = at_work().signal(SIGKILL, kServerPid, 0, true);
+  EXPECT_VERDICT(dies(idle, SIGKILL), "application/killed", "confirmed");
+}
+
 // 5 % of a CPU: 9 of 10 periods ran dry while the client waited a second.
 Story throttled(std::uint64_t periods, const char* at_work = "burn 300ms") {
   Story s;
