@@ -159,13 +159,29 @@ Decision decide(const Case& one) {
 
 namespace {
 
+bool serves(const Process& process) { return process.accepts || !process.serves.empty(); }
+
+// It went on for longer than giving up takes, and then ended or was still there. A program of steps ends at a failure.
+bool tolerated(const Process& process, const Trouble& trouble) {
+  constexpr std::int64_t at_once = 50'000'000;
+  const bool errs = !trouble.filtered || trouble.filter_action == "errno";
+  if (!errs || trouble.deed.step || trouble.deed.kind == Kind::connect) return false;
+  if (!process.exited || process.by_lab) return trouble.deed.kind != Kind::spawn;
+  const auto& last = process.last;
+  const auto end = last && last->kind == Kind::exit ? last->start : process.exited.t;
+  return end - trouble.deed.end > at_once;
+}
+
+bool kept(const Process& process, const Trouble& trouble) {
+  return !trouble.made_good && !serves(process) && (trouble.filtered || shortage(trouble.deed));
+}
+
 // A call that failed before the first connect, for want of something or because a filter said so.
 std::optional<Decision> kept_from_connecting(const Facts& facts) {
   for (const auto& [pid, process] : facts.processes)
     for (const auto& trouble : process.troubles) {
       const auto& deed = trouble.deed;
-      const bool serves = process.accepts || !process.serves.empty();
-      if (trouble.made_good || serves || (!trouble.filtered && !shortage(deed))) continue;
+      if (!kept(process, trouble) || tolerated(process, trouble)) continue;
       Decision d;
       auto& v = d.verdict;
       d.by = "client";
@@ -207,7 +223,7 @@ Decision decide_without_connections(const Facts& facts) {
   Decision d;
   auto& v = d.verdict;
   const auto* entry = cause("connect/never-tried");
-  if (auto kept = kept_from_connecting(facts)) return *kept;
+  if (auto found = kept_from_connecting(facts)) return *found;
   if (facts.any_connect || facts.unstarted || !facts.on("wire")) {
     v.summary = facts.unstarted ? "No connection was seen: the run ended before every program was started"
                                 : "No connection was seen";
@@ -237,6 +253,15 @@ Decision decide_without_connections(const Facts& facts) {
                    .detail = how};
     }
   }
+  for (const auto& [pid, process] : facts.processes)
+    for (const auto& trouble : process.troubles)
+      if (kept(process, trouble)) {
+        known = false;
+        v.because.push_back(
+            {"not excluded",
+             fmt::format("{} had failed with {} before it", trouble.deed.call, error_name(trouble.deed.error)),
+             {}});
+      }
   v.status = known && facts.complete("wire") ? Status::confirmed : Status::likely;
   if (facts.listeners.empty() && facts.on("sockets")) v.summary += ", and nobody listened";
   for (const auto next : entry->next) v.next.emplace_back(next);

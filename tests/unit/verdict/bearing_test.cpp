@@ -238,6 +238,19 @@ TEST(SeccompErrno, ACallThatItDidWithoutAndNoAnswer) {
   }
 }
 
+// A client that never connects: what a filter failed for it was long ago, or the last that it did.
+TEST(NeverTried, ACallThatItDidWithout) {
+  for (const std::int64_t pause : {0, 300}) {
+    Story s(Acts::calls);
+    auto call = answered("openat2");
+    call.pid = call.tid = kClientPid;
+    s.put(call).wait(pause);
+    s.put(evidence::Call{.pid = kClientPid, .tid = kClientPid, .name = "exit_group", .args = "0", .returned = false});
+    s.exits(kClientPid, 0).end();
+    EXPECT_VERDICT(s, pause ? "connect/never-tried" : "seccomp/errno", pause ? "likely" : "confirmed");
+  }
+}
+
 // Failed on the first connection, which is answered; the second is closed, and the process ends.
 TEST(SeccompErrno, AnotherConnectionWasMeant) {
   auto s = asked();
