@@ -233,8 +233,21 @@ TEST(CpuTime, TheKernelsSignalWithAndWithoutALimit) {
   EXPECT_VERDICT(dies(none, SIGXCPU), "limits/cpu-time", "likely");
   auto far = at_work({"cpu=100s"}).wait(300).signal(SIGXCPU, kServerPid, 0, true);
   EXPECT_VERDICT(dies(far, SIGXCPU), "limits/cpu-time", "likely");
+  Story early;
+  early.started(kServerPid, "server", {"cpu=1s"}).handshake().send('C', 6).recv('S', 6);
+  early.put(evidence::ProcessState{.pid = kServerPid, .state = "sleeping", .cpu_ns = 30'000'000, .threads = 1}, true);
+  early.signal(SIGXCPU, kServerPid, 0, true);
+  EXPECT_VERDICT(dies(early, SIGXCPU), "limits/cpu-time", "likely");
   auto limited = at_work({"cpu=1s"}).wait(300).signal(SIGXCPU, kServerPid, 0, true);
   EXPECT_VERDICT(dies(limited, SIGXCPU), "limits/cpu-time", "confirmed");
+}
+
+// Read after it was hit, it is a second more; and /proc shows a little less than what was counted.
+TEST(CpuTime, ALimitThatHasMovedOn) {
+  auto s = at_work({"cpu=1s"}).signal(SIGXCPU, kServerPid, 0, true);
+  s.put(evidence::ProcessState{.pid = kServerPid, .state = "running", .cpu_ns = 900'000'000, .threads = 1}, true);
+  s.limit(kServerPid, "cpu", 2, 0);
+  EXPECT_VERDICT(dies(s, SIGXCPU), "limits/cpu-time", "confirmed");
 }
 
 // At the hard limit the kernel kills, names nobody and leaves no record.
