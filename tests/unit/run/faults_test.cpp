@@ -81,6 +81,18 @@ TEST(Control, TakesTheFaultsOutAndKeepsTheRest) {
   EXPECT_EQ(control->actors[0].steps[0].verb, Verb::wait);
 }
 
+// A storm against a short queue would lose connections without the limit, too.
+TEST(Control, HasRoomForWhoeverConnects) {
+  Scenario scenario;
+  scenario.actors = {{.role = Role::server, .steps = {{.verb = Verb::accept}}}};
+  scenario.actors[0].backlog = 10;
+  EXPECT_FALSE(lab::run::control_of(scenario)) << "the queue alone is the scenario's own doing";
+  scenario.actors[0].limits.nproc = 30;
+  const auto control = lab::run::control_of(scenario);
+  ASSERT_TRUE(control);
+  EXPECT_GE(control->actors[0].backlog, 4096);
+}
+
 TEST(Control, AScenarioWhoseCauseLiesInItsStepsHasNone) {
   Scenario scenario;
   scenario.actors = {{.role = Role::server, .steps = {{.verb = Verb::accept}, {.verb = Verb::close}}}};
