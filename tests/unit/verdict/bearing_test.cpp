@@ -44,7 +44,7 @@ Story connects_in_vain(const char* type, std::int64_t pause) {
 }
 
 TEST(BackendRefused, ADatagramSocketGoesNowhere) {
-  for (const std::int64_t pause : {0, 300}) {
+  for (const std::int64_t pause : {0, 3000}) {
     auto s = connects_in_vain("AF_INET, SOCK_DGRAM|SOCK_CLOEXEC", pause);
     EXPECT_VERDICT(hangs_up(s), "application/closed", "confirmed");
   }
@@ -54,7 +54,7 @@ TEST(BackendRefused, LookAlikeAStreamOrWhoKnows) {
   for (const auto* type : {"AF_INET, SOCK_STREAM|SOCK_CLOEXEC", ""}) {
     auto s = connects_in_vain(type, 0);
     EXPECT_VERDICT(hangs_up(s), "application/backend-refused", "confirmed");
-    auto later = connects_in_vain(type, 300);
+    auto later = connects_in_vain(type, 3000);
     EXPECT_VERDICT(hangs_up(later), "application/closed", "likely");
     auto soon = connects_in_vain(type, 100);
     EXPECT_VERDICT(hangs_up(soon), "application/backend-refused", "likely");
@@ -122,7 +122,7 @@ Verdict second_of(Story& s) {
 }
 
 TEST(BackendRefused, AnotherConnectionWasMeant) {
-  for (const std::int64_t pause : {0, 300}) {
+  for (const std::int64_t pause : {0, 3000}) {
     auto s = two_served(true, pause);
     EXPECT_EQ(second_of(s).cause, "application/closed") << told(second_of(s));
     EXPECT_EQ(second_of(s).status, Status::likely);
@@ -139,7 +139,7 @@ TEST(BackendRefused, LookAlikeTheOtherConnectionIsLeftAlone) {
 
 TEST(Descriptors, AnotherThreadsShortageIsNoCause) {
   auto s = asked();
-  s.put(of_server("openat", EMFILE, "", kWorker)).limit(kServerPid, "nofile", 12, 12).wait(300);
+  s.put(of_server("openat", EMFILE, "", kWorker)).limit(kServerPid, "nofile", 12, 12).wait(3000);
   EXPECT_VERDICT(hangs_up(s), "application/closed", "likely");
   auto at_once = asked();
   at_once.put(of_server("openat", EMFILE, "", kWorker)).limit(kServerPid, "nofile", 12, 12);
@@ -154,13 +154,20 @@ TEST(Descriptors, LookAlikeItsOwnThreads) {
 
 TEST(Processes, AForkThatFailedLongBefore) {
   auto s = asked();
-  s.put(of_server("clone", EAGAIN)).limit(kServerPid, "nproc", 1, 1).wait(300);
+  s.put(of_server("clone", EAGAIN)).limit(kServerPid, "nproc", 1, 1).wait(3000);
   EXPECT_VERDICT(hangs_up(s), "application/closed", "likely");
+}
+
+// A busy machine, or a program that took its time: which of the two is not known.
+TEST(Processes, AForkThatFailedAMomentBefore) {
+  auto s = asked();
+  s.put(of_server("clone", EAGAIN)).limit(kServerPid, "nproc", 1, 1).wait(300);
+  EXPECT_VERDICT(hangs_up(s), "limits/processes", "likely");
 }
 
 TEST(Processes, LookAlikeTriedAgainUntilItGivesUp) {
   auto s = asked();
-  s.put(of_server("clone", EAGAIN)).limit(kServerPid, "nproc", 1, 1).wait(300).put(of_server("clone", EAGAIN));
+  s.put(of_server("clone", EAGAIN)).limit(kServerPid, "nproc", 1, 1).wait(3000).put(of_server("clone", EAGAIN));
   EXPECT_VERDICT(hangs_up(s), "limits/processes", "confirmed");
 }
 
@@ -174,7 +181,7 @@ TEST(Memory, ARangeThatIsNotThereIsNoShortage) {
 
 TEST(Memory, AMapThatIsRefused) {
   auto tolerated = asked();
-  tolerated.put(of_server("mmap", ENOMEM)).wait(300);
+  tolerated.put(of_server("mmap", ENOMEM)).wait(3000);
   EXPECT_VERDICT(hangs_up(tolerated), "application/closed", "likely");
   auto no_limit = asked();
   no_limit.put(of_server("mmap", ENOMEM));
@@ -197,7 +204,7 @@ evidence::Call answered(const char* name, int tid = kServerPid) {
 
 TEST(SeccompErrno, ACallThatItDidWithout) {
   auto s = asked();
-  s.put(answered("openat2")).wait(200);
+  s.put(answered("openat2")).wait(3000);
   EXPECT_VERDICT(hangs_up(s), "application/closed", "likely");
   auto other_thread = asked();
   other_thread.put(answered("openat2", kWorker));
@@ -218,7 +225,7 @@ TEST(SeccompErrno, LookAlikeACallThatItCanNotDoWithout) {
 
 // An option of this very socket: the same, for it is no use of the connection.
 TEST(SeccompErrno, AnOptionThatItDidWithout) {
-  for (const std::int64_t pause : {0, 300}) {
+  for (const std::int64_t pause : {0, 3000}) {
     auto s = asked();
     auto option = answered("setsockopt");
     option.local = address("127.0.0.1:8080");
@@ -240,7 +247,7 @@ TEST(SeccompErrno, ACallThatItDidWithoutAndNoAnswer) {
 
 // A client that never connects: what a filter failed for it was long ago, or the last that it did.
 TEST(NeverTried, ACallThatItDidWithout) {
-  for (const std::int64_t pause : {0, 300}) {
+  for (const std::int64_t pause : {0, 3000}) {
     Story s(Acts::calls);
     auto call = answered("openat2");
     call.pid = call.tid = kClientPid;
@@ -267,7 +274,7 @@ TEST(SeccompErrno, AnotherConnectionWasMeant) {
 TEST(SeccompKilled, AThreadThatHadNothingToDoWithIt) {
   for (const int tid : {kWorker, kServerPid}) {
     auto s = asked();
-    s.put(evidence::FilterAct{.pid = kServerPid, .tid = tid, .call = "chmod", .action = "kill-thread"}).wait(300);
+    s.put(evidence::FilterAct{.pid = kServerPid, .tid = tid, .call = "chmod", .action = "kill-thread"}).wait(3000);
     hangs_up(s);
     if (tid == kWorker)
       EXPECT_VERDICT(s, "application/closed", "likely");
