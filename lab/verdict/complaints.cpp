@@ -103,7 +103,16 @@ class Docket {
   }
   Both<Progress> at_closing() const { return conn_.at_closing.value_or(progress_of(conn_)); }
 
+  // Both ends have said all, read all, and closed: a reset that follows answers a repetition of something old.
+  bool all_said_and_read() const {
+    if (!one_.acts_known(Who::client) || !one_.acts_known(Who::server)) return false;
+    const auto &client = conn_.acts.client, &server = conn_.acts.server;
+    return conn_.stream.client.fin && conn_.stream.server.fin && client.written > 0 && server.written > 0 &&
+           client.written == server.read && server.written == client.read;
+  }
+
   void cuts() {
+    if (all_said_and_read()) return;
     for (const Who who : {Who::client, Who::server}) {
       const auto& stream = conn_.stream[who];
       if (!stream.rst) continue;

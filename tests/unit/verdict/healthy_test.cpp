@@ -218,6 +218,23 @@ TEST(Healthy, ALargeTransferInFoldedSegments) {
   EXPECT_NE(s.verdict().because.at(0).text.find("65000000 bytes"), std::string::npos);
 }
 
+// On a machine that is far too slow, segments come twice and late.
+TEST(Healthy, AResetBehindBothFinsAndAllThatWasSaid) {
+  Story s;
+  s.handshake().act('C', "send 12", {.bytes = 12}).wire("C>S PA 1:13").wire("C>S PA 1:13").wire("S>C A").recv('S', 12);
+  s.act('S', "send 12", {.bytes = 12}).close('S').wire("S>C PA 1:13").wire("S>C FA").recv('C', 12).close('C');
+  s.wire("S>C FA").wire("S>C PA 1:13").wire("C>S A").wire("C>S FA").wire("C>S R").exits(kClientPid, 0);
+  s.counter("TcpOutRsts", 1).end();
+  EXPECT_VERDICT(s, "none", "confirmed");
+}
+
+TEST(Healthy, LookAlikeAResetInPlaceOfTheFin) {
+  Story s;
+  s.handshake().exchange(12, 12).close('S').wire("S>C FA").wire("S>C PA 1:13").wire("C>S R");
+  s.counter("TcpOutRsts", 1).end();
+  EXPECT_NE(s.verdict().cause, "none") << told(s.verdict());
+}
+
 TEST(Healthy, AFailureThatWasIgnored) {
   Story s;
   s.handshake().act('S', "open-files 20", {.error = EMFILE}).exchange();
