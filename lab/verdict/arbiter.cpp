@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <optional>
 
+#include "verdict/bearing.hpp"
 #include "verdict/deeds.hpp"
 #include "verdict/names.hpp"
 
@@ -163,13 +164,12 @@ bool serves(const Process& process) { return process.accepts || !process.serves.
 
 // It went on for longer than giving up takes, and then ended or was still there. A program of steps ends at a failure.
 bool tolerated(const Process& process, const Trouble& trouble) {
-  constexpr std::int64_t at_once = 50'000'000;
   const bool errs = !trouble.filtered || trouble.filter_action == "errno";
   if (!errs || trouble.deed.step || trouble.deed.kind == Kind::connect) return false;
   if (!process.exited || process.by_lab) return trouble.deed.kind != Kind::spawn;
   const auto& last = process.last;
   const auto end = last && last->kind == Kind::exit ? last->start : process.exited.t;
-  return end - trouble.deed.end > at_once;
+  return end - trouble.deed.end > kGivesUp;
 }
 
 bool kept(const Process& process, const Trouble& trouble) {

@@ -12,9 +12,9 @@ namespace {
 
 using How = Closer::How;
 
-// Whoever gives up over a failure does so at once: the longest way there is a traceback printed, which took 300 ms on a
-// machine with ten times as much to do as it can. What is tolerated for much longer is not what ended it.
-constexpr std::int64_t kAtOnce = 50'000'000, kMoment = 2'000'000'000;
+// On a machine with ten times as much to do as it can, giving up took 300 ms. What is tolerated for much longer is not
+// what ended it.
+constexpr std::int64_t kMoment = 2'000'000'000;
 // A call's end is told by another clock than a segment's, and behind what it did.
 constexpr std::int64_t kClocks = 1'000'000;
 
@@ -56,7 +56,7 @@ void weigh_time(const Deed& deed, std::int64_t t, std::int64_t until, Bearing& r
     result.doubts.push_back(fmt::format("{} failed when it had ended", deed.call));
     result.aside = result.late = true;
   }
-  if (passed <= kAtOnce) return;
+  if (passed <= kGivesUp) return;
   result.doubts.push_back(fmt::format("{} went by between the failed {} and the end", span_text(passed), deed.call));
   result.aside |= passed > kMoment;
 }

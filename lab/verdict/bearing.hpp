@@ -1,6 +1,7 @@
 // What a failure has to do with the end of a connection: who met it, and what was done between the two.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,9 @@
 #include "verdict/case.hpp"
 
 namespace lab::verdict {
+
+// Whoever gives up over a failure does so at once: a traceback may be printed on the way. In ns.
+inline constexpr std::int64_t kGivesUp = 50'000'000;
 
 struct Bearing {
   bool late = false;                // it came when all was over

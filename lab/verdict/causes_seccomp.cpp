@@ -102,8 +102,9 @@ std::optional<Finding> find_thread_gone(const Case& one) {
 // SIGSYS that a process was sent, by itself too, and no other: whoever dies of it died of no filter. A filter's signal
 // comes from the kernel, or is none at all.
 bool sigsys_was_sent(const Process* process) {
+  if (!process) return false;
   bool sent = false;
-  for (const auto& signal : process ? process->signals : std::vector<SignalFacts>{}) {
+  for (const auto& signal : process->signals) {
     if (signal.sent.signal != SIGSYS) continue;
     if (signal.sent.by_kernel) return false;
     sent |= signal.sent.sender != 0;
