@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "run/actor_report.hpp"
 #include "run/testimony.hpp"
 #include "sandbox/confine.hpp"
 #include "system/clock.hpp"
@@ -272,42 +273,7 @@ void Cast::finish() {
   int status = 0;
   for (pid_t pid = 0; (pid = ::waitpid(-1, &status, __WALL)) > 0;) took(pid, status);
   serve([](int) { return false; });
-  for (const auto& member : members_) report(*member);
-}
-
-void Cast::report(const Member& member) const {
-  for (const auto& step : member.actor->report()) {
-    auto done = step_done(*member.what, step);
-    const auto t = done.end_ns ? done.end_ns : done.start_ns;
-    if (member.what->role == Role::op)
-      teller_.operator_step(done);
-    else
-      teller_.put({.t_ns = t ? t : sys::now_ns(), .what = std::move(done)});
-  }
-  if (!member.has_filter()) return;
-  const auto& rules = member.what->seccomp->rules;
-  for (std::size_t i = 0; i < rules.size(); ++i) report_rule(member, i);
-}
-
-// A rule without the notifier leaves its mark only in how the process ended.
-void Cast::report_rule(const Member& member, std::size_t index) const {
-  using scenario::FilterAction;
-  const auto& rule = member.what->seccomp->rules[index];
-  const auto kind = rule.action.kind;
-  if (kind == FilterAction::allow || kind == FilterAction::log) return;
-  FaultCount count{
-      .kind = "seccomp", .name = member.what->name + ": " + rule.source, .count = member.notifier->fired(index)};
-  const auto endings = member.actor->endings();
-  const bool fatal =
-      kind == FilterAction::kill_process || kind == FilterAction::kill_thread || kind == FilterAction::trap;
-  if (!count.count && fatal)
-    count.count = static_cast<std::uint64_t>(std::count_if(endings.begin(), endings.end(), [](const auto& e) {
-      return WIFSIGNALED(e.status) && WTERMSIG(e.status) == SIGSYS;
-    }));
-  // A killed thread's process lives on, and a trap may have a handler: neither leaves a record.
-  count.unobserved =
-      !count.count && kind != FilterAction::fail && kind != FilterAction::stall && kind != FilterAction::kill_process;
-  teller_.seccomp(count);
+  for (const auto& member : members_) report(*member->what, *member->actor, member->notifier.get(), teller_);
 }
 
 }  // namespace lab::run

@@ -62,8 +62,6 @@ class Cast {
   std::vector<pid_t> fork(Member& member);
   void prepare(const Member& member, int keep_fd) const;
   void took(pid_t pid, int status);
-  void report(const Member& member) const;
-  void report_rule(const Member& member, std::size_t index) const;
 
   const Setup& setup_;
   const std::vector<sandbox::Netns>& namespaces_;

@@ -70,15 +70,17 @@ class Ledger {
   void act(Deed deed, const Address& local, const Address& peer);
   Found place(const Deed& deed, const Address& local, const Address& peer);
   Found place_connect(const Deed& deed, const Address& local, const Address& peer);
-  void on_connection(Conn& conn, Who who, const Deed& deed);
-  void on_read(Conn& conn, Who who, const Deed& deed);
-  void on_write(Conn& conn, Who who, const Deed& deed);
-  void on_connect(Conn& conn, const Deed& deed);
   void sweep(const Deed& deed, Range range);
   void note_double(Conn& conn, Who who, const Deed& deed);
   void note_trouble(Process& process, const Deed& deed, const Address& local, const Address& peer, Found on);
   void note_failed_connect(Process& process, const Deed& deed, const Conn* conn);
   void note_sequel(Process& process, const Deed& deed, const Conn& conn);
+
+  // ledger_ends.cpp
+  void on_connection(Conn& conn, Who who, const Deed& deed);
+  void on_read(Conn& conn, Who who, const Deed& deed);
+  void on_write(Conn& conn, Who who, const Deed& deed);
+  void on_connect(Conn& conn, const Deed& deed);
   void complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed);
   void forgive(Conn& conn, Who who, Kind kind);
 
