@@ -24,11 +24,13 @@ std::optional<std::int64_t> fin_timeout(const Facts& facts) {
 }
 
 // close() with bytes unread takes the socket out of the kernel's tables first and sends its reset then (tcp_close): a
-// segment that arrives in between is answered as if nobody were there.
+// segment that arrives in between is answered as if nobody were there. So is what follows data that made a closed
+// socket abort.
 bool aborts_itself(const Case& one, Who who, std::int64_t t) {
   const auto& built = one.conn.built[who];
   const bool told = std::any_of(built.begin(), built.end(), [](const KernelReset& reset) {
-    return reset.reason.starts_with("TCP_ABORT_ON_CLOSE") || reset.reason.starts_with("TCP_ABORT_ON_LINGER");
+    return reset.reason.starts_with("TCP_ABORT_ON_CLOSE") || reset.reason.starts_with("TCP_ABORT_ON_LINGER") ||
+           reset.reason.starts_with("TCP_ABORT_ON_DATA");
   });
   const auto& closers = one.conn.acts[who].closers;
   return told || std::any_of(closers.begin(), closers.end(), [&](const Deed& deed) {
