@@ -5,6 +5,7 @@
 
 #include "verdict/application.hpp"
 #include "verdict/names.hpp"
+#include "verdict/tls.hpp"
 
 namespace lab::verdict::application {
 namespace {
@@ -26,10 +27,12 @@ std::string stage_text(const Case& one, Who who) {
     text =
         theirs.bytes ? fmt::format("after {} had come in", plural(theirs.bytes, "byte")) : "before anything was said";
   const bool tls = theirs.head.starts_with("1603");
-  if (tls)
+  if (refused(one.conn, who))
+    text += ", with a fatal TLS alert";
+  else if (tls)
     text += own.head.starts_with("1603") ? ", both speaking TLS"
             : own.head.empty()           ? "; the other end spoke TLS"
-                                         : "; the other end spoke TLS and was answered in plain text or with an alert";
+                                         : "; the other end spoke TLS and was answered in plain text";
   return text;
 }
 

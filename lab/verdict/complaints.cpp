@@ -4,6 +4,7 @@
 
 #include "verdict/case.hpp"
 #include "verdict/deeds.hpp"
+#include "verdict/tls.hpp"
 
 namespace lab::verdict {
 namespace {
@@ -91,6 +92,7 @@ class Docket {
     cuts();
     deaths();
     waits();
+    if (list_.empty()) refusals();
     if (list_.empty()) on_the_wire();
     if (list_.empty()) stuck();
     return std::move(list_);
@@ -133,6 +135,13 @@ class Docket {
       const bool first = !one_.closing.any || one_.closing.from == who;
       if (first) add(What::died, who, one_.closing.any ? one_.closing.at : closer.process->exited, at_closing(), false);
     }
+  }
+
+  // Whoever spoke TLS and got a fatal alert was owed a session.
+  void refusals() {
+    for (const Who who : {Who::client, Who::server})
+      if (refused(conn_, who) && one_.closing.any && one_.closing.fin)
+        add(What::eof, other(who), one_.closing.at, at_closing(), false);
   }
 
   // Calls that had not come back when the run ended.

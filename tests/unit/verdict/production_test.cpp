@@ -29,5 +29,32 @@ TEST(Upload, WhatFollowsAnAbortIsNoExpiry) {
   EXPECT_VERDICT(expired, "kernel/socket-expired", "confirmed");
 }
 
+Story hello_answered_with(const std::string& answer, bool client_first = false) {
+  Story s;
+  s.handshake().act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7 head=16030100c901").wire("S>C A").recv('S', 6);
+  s.act('S', "send 7", {.bytes = 7}).wire("S>C PA 1:8 head=" + answer).wire("C>S A").recv('C', 7);
+  if (client_first) s.close('C').wire("C>S FA").recv_eof('S').close('S').wire("S>C FA").wire("C>S A");
+  if (!client_first) s.close('S').wire("S>C FA").close('C').wire("C>S FA").wire("S>C A");
+  return s.end();
+}
+
+TEST(Tls, AFatalAlertToTheHelloIsNoHealthyEnd) {
+  for (const bool client_first : {false, true}) {
+    auto s = hello_answered_with("15030300020246", client_first);
+    EXPECT_EQ(s.verdict().cause, "application/closed") << told(s.verdict());
+    EXPECT_NE(s.verdict().summary.find("fatal TLS alert"), std::string::npos) << told(s.verdict());
+    EXPECT_EQ(s.judge().connections[0].by, "server");
+  }
+  auto s = hello_answered_with("15030300020246");
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+}
+
+TEST(Tls, LookAlikeAnAnswerAndAWarning) {
+  for (const auto* answer : {"16030300020246", "15030300020100"}) {
+    auto s = hello_answered_with(answer);
+    EXPECT_VERDICT(s, "none", "confirmed");
+  }
+}
+
 }  // namespace
 }  // namespace lab::verdict
