@@ -19,9 +19,23 @@ Finding finding(const Case& one, std::string_view cause, std::int64_t at) {
   return result;
 }
 
+namespace {
+
+// It accepts, or the process that forked it does: a forking server's child connects for what its parent took in.
+bool takes_in(const Facts& facts, const Process* process) {
+  for (int hops = 0; process && hops < 4; ++hops) {
+    if (process->accepts) return true;
+    process = facts.process(process->parent);
+  }
+  return false;
+}
+
+}  // namespace
+
 std::string by_text(const Case& one, Who who) {
   for (const int pid : one.holders(who))
-    if (const auto* process = one.facts.process(pid); process && process->accepts && process->connects) return "proxy";
+    if (const auto* process = one.facts.process(pid); process && process->connects && takes_in(one.facts, process))
+      return "proxy";
   return name_of(who);
 }
 

@@ -54,6 +54,23 @@ bool shares(const std::set<int>& a, const std::set<int>& b) {
   return std::any_of(a.begin(), a.end(), [&](int x) { return b.count(x) > 0; });
 }
 
+// The other end of a connection onwards owed it an answer for some time before.
+bool was_owed(const Case& far, std::int64_t since, std::int64_t until) {
+  constexpr std::int64_t patience = 200'000'000;  // what is shorter is thinking, not waiting
+  const auto& asked = far.conn.stream.client.last_data;
+  const auto& answered = far.conn.stream.server.last_data;
+  if (!asked || asked.t < since || asked.t + patience > until) return false;
+  return !answered || answered.t < asked.t || answered.t > until;
+}
+
+// What a connection onwards came to, and nothing says that the proxy acted on it.
+bool may_bear(const Case& near, const Case& far, const Connection& onwards) {
+  const auto since = near.conn.began.t, until = near.until();
+  if (was_owed(far, since, until)) return true;
+  const bool wrong = far.complaint && onwards.by != "proxy" && onwards.verdict.cause != "none";
+  return wrong && onwards.began_ns < since && far.until() >= since && far.until() <= until;
+}
+
 // What a proxy does to its client it may do because of what became of its connection onwards.
 void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
   for (std::size_t i = 0; i < connections.size(); ++i) {
@@ -67,12 +84,13 @@ void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
     bool clear = true;  // nothing onwards can have made it close
     for (std::size_t j = 0; j < connections.size(); ++j) {
       const auto& far = connections[j];
-      if (i == j || far.by == "proxy") continue;
+      if (i == j) continue;
       const Case far_case(facts, facts.conns[j]);
-      if (!shares(near_case.holders(Who::server), far_case.holders(Who::client)) || far.began_ns < near.began_ns)
-        continue;
-      if (far.verdict.cause == "none" || far.verdict.cause == "unknown") {
-        clear &= far.verdict.status == Status::confirmed;
+      if (!shares(near_case.holders(Who::server), far_case.holders(Who::client))) continue;
+      const bool own = far.by == "proxy", earlier = far.began_ns < near.began_ns;
+      const bool well = far.verdict.cause == "none" || far.verdict.cause == "unknown";
+      if (own || earlier || well) {
+        clear &= (own || earlier || far.verdict.status == Status::confirmed) && !may_bear(near_case, far_case, far);
         continue;
       }
       if (!far_case.complaint || far_case.until() > near_case.until()) continue;
