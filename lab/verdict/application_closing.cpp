@@ -36,6 +36,17 @@ std::string stage_text(const Case& one, Who who) {
   return text;
 }
 
+// An event loop's timer is in no call of the connection's own: a client that was owed an answer when it closed may have
+// waited for it long enough.
+bool may_have_waited(const Case& one, Who who, const Closer& closer) {
+  constexpr std::int64_t patience = 200'000'000;  // what is shorter is thinking, not waiting
+  const auto& asked = one.conn.stream.client.last_data;
+  const auto& answered = one.conn.stream.server.last_data;
+  const bool owed = asked && (!answered || answered.t < asked.t);
+  return who == Who::client && closer.deed && !closer.deed->step && owed && one.closing.any &&
+         one.closing.at.t - asked.t > patience;
+}
+
 bool reset_first(const Case& one) { return one.closing.any && !one.closing.fin; }
 
 }  // namespace
@@ -60,6 +71,9 @@ std::optional<Finding> chosen(const Case& one, std::string_view name, Who who, c
   result.chosen = true;
   result.by = by_text(one, who);
   result.doubts = closing_doubts(one, who, closer);
+  if (may_have_waited(one, who, closer))
+    result.doubts.push_back(fmt::format("the server had not answered for {} then: the client may have waited for it",
+                                        span_text(one.closing.at.t - one.conn.stream.client.last_data.t)));
   if (closer.deed) {
     result.mechanism.push_back(deed_record(one, who, *closer.deed));
     result.culprit = {.kind = "call", .name = closer.deed->call, .pid = closer.deed->pid, .detail = closer.deed->shown};
@@ -75,8 +89,8 @@ std::optional<Finding> find_closed(const Case& one) {
   if (!closed_by_an_end(one) || reset_first(one)) return std::nullopt;
   const Who who = one.doer();
   const auto closer = one.closer(who);
-  if (closer.how == How::signalled || (closer.how == How::exited && closer.sure) || closer.how == How::reset)
-    return std::nullopt;
+  if (closer.how == How::signalled || (closer.how == How::exited && closer.sure)) return std::nullopt;
+  if (closer.how == How::reset && !(one.closing.fin && one.complaint->what == What::eof)) return std::nullopt;
   if (one.complaint->what != What::eof && !one.closing.any && !closer.deed) return std::nullopt;
   auto result = chosen(one, "application/closed", who, closer);
   result->summary =
@@ -138,7 +152,10 @@ std::optional<Finding> find_reset(const Case& one) {
   const bool counted = !closer.sure && reset_first(one) && one.conn.stream[who].rst_acks &&
                        one.facts.counter("TcpExtTCPAbortOnData") > 0 && one.facts.counter("TcpExtTCPAbortOnClose") == 0;
   if (!asked && !counted) return std::nullopt;
-  if (one.closing.any && !reset_first(one)) return std::nullopt;
+  // Its own shutdown may have sent a FIN before: a peer that met no end of file was cut off by what followed.
+  const auto& stream = one.conn.stream[who];
+  const bool behind_fin = asked && stream.fin && stream.rst && stream.rst_acks && one.complaint->what != What::eof;
+  if (one.closing.any && !reset_first(one) && !behind_fin) return std::nullopt;
   auto result = chosen(one, "application/reset", who, closer);
   if (counted)
     result->mechanism.push_back(record("counters", "TcpExtTCPAbortOnData moved, no FIN went before the reset",

@@ -143,5 +143,39 @@ TEST(Proxy, WhatItWasOwedMayBeWhyItCloses) {
   }
 }
 
+// It shuts its side, asks for a reset and closes, all at once.
+Story shut_and_reset(bool peer_reads) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).wait(300);
+  if (peer_reads) s.act('C', "recv 64", {.fd = 3, .pending = true});
+  s.act('S', "shutdown write", {.fd = 5}).wire("S>C FA");
+  if (peer_reads) s.recv_eof('C');
+  s.act('S', "close", {.fd = 5, .linger_reset = true}).wire("S>C RA 2").built('S', "TCP_STATE", "CLOSE");
+  return s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnData", 1).end();
+}
+
+TEST(Reset, BehindAFinOfItsOwn) {
+  auto cut = shut_and_reset(false), read = shut_and_reset(true);
+  EXPECT_VERDICT(cut, "application/reset", "confirmed");
+  EXPECT_EQ(read.verdict().cause, "application/closed") << told(read.verdict());
+}
+
+// A client whose event loop ran on, and that reset a connection on which it was owed an answer for `ms`.
+Story reset_while_owed(std::int64_t ms, bool answered = false) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5});
+  if (answered) s.act('S', "send 2", {.bytes = 2, .fd = 5}).wire("S>C PA 1:3").wire("C>S A");
+  if (answered) s.act('C', "recv 64", {.bytes = 2, .fd = 3});
+  s.wait(ms).act('C', "close", {.fd = 3, .linger_reset = true}).wire("C>S RA").built('C', "TCP_STATE", "CLOSE");
+  return s.act('S', "recv 64", {.error = ECONNRESET, .fd = 5}).counter("TcpOutRsts", 1).end();
+}
+
+TEST(Reset, OfWhoWasOwedAnAnswerForLong) {
+  auto owed = reset_while_owed(700), soon = reset_while_owed(50), answered = reset_while_owed(700, true);
+  EXPECT_VERDICT(owed, "application/reset", "likely");
+  EXPECT_VERDICT(soon, "application/reset", "confirmed");
+  EXPECT_VERDICT(answered, "application/reset", "confirmed");
+}
+
 }  // namespace
 }  // namespace lab::verdict
