@@ -217,6 +217,17 @@ std::optional<Decision> kept_from_connecting(const Facts& facts) {
   return std::nullopt;
 }
 
+// It or a child of it listens: a shell that started the server is no client.
+bool is_server(const Facts& facts, int pid, int hops = 0) {
+  const auto* process = facts.process(pid);
+  if (!process || hops > 4) return false;
+  if (process->accepts) return true;
+  const bool listens = std::any_of(facts.listeners.begin(), facts.listeners.end(),
+                                   [&](const Listener& l) { return l.pids.count(pid) > 0; });
+  return listens || std::any_of(process->children.begin(), process->children.end(),
+                                [&](int child) { return is_server(facts, child, hops + 1); });
+}
+
 }  // namespace
 
 Decision decide_without_connections(const Facts& facts) {
@@ -235,13 +246,12 @@ Decision decide_without_connections(const Facts& facts) {
   d.by = "client";
   v.summary = "Nobody tried to open a TCP connection";
   if (facts.complete("wire")) v.because.push_back({"wire", "no SYN was seen", {}});
-  bool known = false;
+  bool known = false, unfinished = false;
   for (const auto& [pid, process] : facts.processes) {
-    const bool listens = std::any_of(facts.listeners.begin(), facts.listeners.end(),
-                                     [&, p = pid](const Listener& l) { return l.pids.count(p) > 0; });
-    if (!process.started || listens || process.accepts) continue;
+    if (!process.started || is_server(facts, pid)) continue;
     v.summary = "The client never tried to open a TCP connection";
     known |= process.steps || (process.calls && facts.complete("syscalls"));
+    unfinished |= !process.exited || process.by_lab;
     if (process.exited && !process.by_lab) {
       const auto how = process.signal ? signal_title(process.signal) : fmt::format("status {}", process.status);
       v.because.push_back({"actors",
@@ -262,7 +272,9 @@ Decision decide_without_connections(const Facts& facts) {
              fmt::format("{} had failed with {} before it", trouble.deed.call, error_name(trouble.deed.error)),
              {}});
       }
-  v.status = known && facts.complete("wire") ? Status::confirmed : Status::likely;
+  if (unfinished)
+    v.because.push_back({"not excluded", "it had not ended when the run did: it may have tried later", {}});
+  v.status = known && !unfinished && facts.complete("wire") ? Status::confirmed : Status::likely;
   if (facts.listeners.empty() && facts.on("sockets")) v.summary += ", and nobody listened";
   for (const auto next : entry->next) v.next.emplace_back(next);
   if (v.status != Status::confirmed)

@@ -177,5 +177,15 @@ TEST(Reset, OfWhoWasOwedAnAnswerForLong) {
   EXPECT_VERDICT(answered, "application/reset", "confirmed");
 }
 
+TEST(NeverTried, WhoHadNotEndedMayHaveTriedLater) {
+  for (const bool ended : {true, false}) {
+    Story s(Acts::calls);
+    s.put(evidence::Call{.pid = kClientPid, .tid = kClientPid, .name = "openat", .args = "\"x\"", .result = 3});
+    if (ended) s.exits(kClientPid, 1);
+    s.end();
+    EXPECT_VERDICT(s, "connect/never-tried", ended ? "confirmed" : "likely");
+  }
+}
+
 }  // namespace
 }  // namespace lab::verdict
