@@ -122,6 +122,40 @@ std::string others_text(const std::map<std::string, std::size_t>& tally, const s
   return text;
 }
 
+std::set<int> clients_of(const Conn& conn) {
+  auto all = conn.acts.client.pids;
+  all.insert(conn.holders.client.begin(), conn.holders.client.end());
+  return all;
+}
+
+const Process* failed_client(const Facts& facts, const std::set<int>& pids) {
+  for (const int pid : pids)
+    if (const auto* process = facts.process(pid);
+        process && process->exited && !process->by_lab && !process->signal && process->status)
+      return process;
+  return nullptr;
+}
+
+// A client that failed although nothing befell its connections may have got less than it wanted: where a message ends
+// is not TCP's to know.
+void doubt_failed_clients(const Facts& facts, std::vector<Connection>& connections) {
+  std::set<int> answered_for;
+  for (std::size_t i = 0; i < connections.size(); ++i)
+    if (connections[i].verdict.cause != "none") answered_for.merge(clients_of(facts.conns[i]));
+  for (std::size_t i = 0; i < connections.size(); ++i) {
+    auto& v = connections[i].verdict;
+    const auto pids = clients_of(facts.conns[i]);
+    if (v.cause != "none" || v.status != Status::confirmed || shares(pids, answered_for)) continue;
+    const auto* process = failed_client(facts, pids);
+    if (!process) continue;
+    v.status = Status::likely;
+    v.because.push_back({"not excluded",
+                         fmt::format("{} ended with status {}: it may have been owed more than it got",
+                                     process_text(process), process->status),
+                         {process->exited.event}});
+  }
+}
+
 // The most frequent cause of those that did not end well; of equals the earliest. It is shown by its surest case.
 Verdict of_run(const std::vector<Connection>& connections) {
   std::map<std::string, std::size_t> tally;
@@ -164,6 +198,7 @@ Judgement Judge::judge() {
     judgement.connections.push_back(connection_of(one, decide(one)));
   }
   follow_onwards(facts, judgement.connections);
+  doubt_failed_clients(facts, judgement.connections);
   if (judgement.connections.empty()) {
     judgement.run = decide_without_connections(facts).verdict;
     return judgement;

@@ -187,5 +187,14 @@ TEST(NeverTried, WhoHadNotEndedMayHaveTriedLater) {
   }
 }
 
+TEST(Healthy, AClientThatFailedMayHaveBeenOwedMore) {
+  for (const int status : {0, 18}) {
+    Story s;
+    s.handshake().exchange().close('S').wire("S>C FA").wire("C>S A").close('C').wire("C>S FA").wire("S>C A");
+    s.exits(kClientPid, status).end();
+    EXPECT_VERDICT(s, "none", status ? "likely" : "confirmed");
+  }
+}
+
 }  // namespace
 }  // namespace lab::verdict
