@@ -45,6 +45,7 @@ const Process* gone_early(const Case& one) {
 const Listener* elsewhere(const Case& one) {
   const auto clients = one.holders(Who::client);
   const Listener* only = nullptr;
+  if (const auto* late = one.listener(); late && !late->closed) return nullptr;
   for (const auto& l : one.facts.listeners) {
     if (l.closed && l.closed.t < one.until()) continue;
     const bool own = std::any_of(l.pids.begin(), l.pids.end(), [&](int pid) { return clients.count(pid) > 0; });

@@ -156,14 +156,32 @@ void doubt_failed_clients(const Facts& facts, std::vector<Connection>& connectio
   }
 }
 
+// Connects that failed and that the same thread tried again, until the same port let it in.
+std::vector<bool> tried_again(const Facts& facts) {
+  std::map<std::pair<int, int>, std::int64_t> let_in;  // by thread and port: when the last one began
+  for (const auto& conn : facts.conns)
+    for (const int tid : conn.acts.client.threads)
+      if (auto& t = let_in[{tid, conn.server.port}]; conn.handshake) t = std::max(t, conn.began.t);
+  std::vector<bool> all;
+  for (const auto& conn : facts.conns) {
+    const auto& threads = conn.acts.client.threads;
+    all.push_back(!conn.handshake && std::any_of(threads.begin(), threads.end(), [&](int tid) {
+      return tid && let_in[{tid, conn.server.port}] > conn.began.t;
+    }));
+  }
+  return all;
+}
+
 // The most frequent cause of those that did not end well; of equals the earliest. It is shown by its surest case.
-Verdict of_run(const std::vector<Connection>& connections) {
+Verdict of_run(const Facts& facts, const std::vector<Connection>& connections) {
   std::map<std::string, std::size_t> tally;
   for (const auto& c : connections) ++tally[c.verdict.cause];
   const Connection* best = nullptr;
+  const auto made_good = tried_again(facts);
   const auto weight = [&](const Connection& c) {
-    const bool bad = c.verdict.cause != "none", known = c.verdict.cause != "unknown";
-    return std::tuple(bad, bad && known ? tally[c.verdict.cause] : 0, known);
+    const bool none = c.verdict.cause == "none", known = c.verdict.cause != "unknown";
+    const bool bad = !none && !made_good[static_cast<std::size_t>(&c - connections.data())];
+    return std::tuple(bad, bad && known ? tally[c.verdict.cause] : 0, known, none);
   };
   for (const auto& c : connections)
     if (!best || weight(c) > weight(*best)) best = &c;
@@ -203,7 +221,7 @@ Judgement Judge::judge() {
     judgement.run = decide_without_connections(facts).verdict;
     return judgement;
   }
-  judgement.run = of_run(judgement.connections);
+  judgement.run = of_run(facts, judgement.connections);
   std::stable_sort(judgement.connections.begin(), judgement.connections.end(),
                    [](const Connection& a, const Connection& b) { return a.began_ns < b.began_ns; });
   return judgement;

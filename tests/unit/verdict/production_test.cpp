@@ -196,5 +196,25 @@ TEST(Healthy, AClientThatFailedMayHaveBeenOwedMore) {
   }
 }
 
+// Refused until the server is up.
+Story tried_until_let_in(bool same_port) {
+  Story s;
+  for (const auto* client : {"127.0.0.1:45001", "127.0.0.1:45002"})
+    s.from(client)
+        .to(same_port ? kNear : kFar)
+        .wire("C>S S 0")
+        .wire("S>C RA 0")
+        .act('C', "connect", {.error = ECONNREFUSED});
+  s.from(kClient).to(kNear).handshake().exchange().close('C').wire("C>S FA").recv_eof('S').close('S').wire("S>C FA");
+  return s.wire("C>S A").exits(kClientPid, 0).counter("TcpOutRsts", 2).end();
+}
+
+TEST(Run, RefusalsThatWereMadeGoodAreNoCause) {
+  auto again = tried_until_let_in(true), elsewhere = tried_until_let_in(false);
+  EXPECT_VERDICT(again, "none", "confirmed");
+  EXPECT_NE(again.verdict().summary.find("others: 2 connect/refused"), std::string::npos) << told(again.verdict());
+  EXPECT_EQ(elsewhere.verdict().cause, "connect/refused") << told(elsewhere.verdict());
+}
+
 }  // namespace
 }  // namespace lab::verdict
