@@ -63,6 +63,35 @@ const Hits* eater(const Case& one) {
   return nullptr;
 }
 
+// The repetition got through, but only when the victim had given up: what was eaten had not come until then.
+bool mended_too_late(const Case& one, const Hits& hits) {
+  const auto& stream = one.conn.stream[hits.from];
+  if (!hits.rule || rejects(hits) || !hits.data || hits.open_first || !stream.syns || !one.acts_known(other(hits.from)))
+    return false;
+  const auto& then = one.complaint->then[hits.from];
+  const auto come = std::max(then.delivered, then.read);
+  const bool under_way = then.open || then.written > then.sent;
+  constexpr std::int64_t read_late = 50'000'000;
+  return under_way && hits.end - (stream.isn + 1) > come && hits.last.t <= one.until() + read_late;
+}
+
+const Hits* late_eater(const Case& one) {
+  const auto& all = one.conn.hits;
+  const auto at = std::find_if(all.begin(), all.end(), [&](const Hits& hits) { return mended_too_late(one, hits); });
+  return at == all.end() ? nullptr : &*at;
+}
+
+// Acknowledgements alone keep no answer back: what the victim waited for had not been written, and it was not TCP that
+// gave up.
+bool kept_nothing_back(const Case& one, const Hits& hits) {
+  const auto& c = *one.complaint;
+  const Who victim = c.victim, doer = other(victim);
+  const bool own_limit = c.deed && c.deed->timed_out && !c.deed->error;
+  const auto &due = c.then[doer], &asked = c.then[victim];
+  return own_limit && hits.from == doer && hits.pure_ack == hits.count && one.acts_known(doer) &&
+         one.acts_known(victim) && due.written <= due.read && asked.written <= asked.read;
+}
+
 const Hits* kernel_word(const Case& one, std::string_view reason) {
   for (const auto* hits : open_hits(one, false))
     if (hits->reason == reason) return hits;
@@ -84,11 +113,15 @@ std::string rule_text(const Hits& hits) {
 
 std::optional<Finding> find_drop(const Case& one) {
   if (!one.starved()) return std::nullopt;
-  if (const auto* hits = eater(one)) {
-    auto result = finding(one, "firewall/drop", hits->open_first.t);
+  const auto* in_the_end = eater(one);
+  if (const auto* hits = in_the_end ? in_the_end : late_eater(one)) {
+    auto result = finding(one, "firewall/drop", in_the_end ? hits->open_first.t : hits->first.t);
     result.mechanism.push_back(hit_record(one.facts, *hits, "dropped"));
     result.culprit = rule_culprit(one.facts, *hits);
     result.culprit.detail = fmt::format("{}, {}", hits->hook, way(hits->from));
+    if (kept_nothing_back(one, *hits))
+      result.doubts.push_back(fmt::format("the {} had not written what the {} waited for", name_of(other(one.victim())),
+                                          name_of(one.victim())));
     const bool icmp = hits->icmp == hits->count;
     result.summary = fmt::format(
         "A firewall rule dropped {} {}: {}; {}", prey(*hits),
