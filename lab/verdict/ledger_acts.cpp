@@ -45,6 +45,7 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
                                                    call.args.find("SO_SNDTIMEO") != std::string::npos);
   // A call that need not wait takes its time, too, on a busy machine or under a tracer.
   if (deed.error == EAGAIN && facts_.complete("syscalls") && !limits_waiting_) deed.timed_out = false;
+  if (deed.timed_out) deed.error = 0;  // the program's own limit, not the path's word
   auto& proc = process(call.pid);
   proc.calls = true;
   if (swept_away(deed)) return;

@@ -176,6 +176,34 @@ TEST(FirewallDrop, AcknowledgementsAloneKeepNoAnswerBack) {
   EXPECT_VERDICT(tcp, "firewall/drop", "confirmed");
 }
 
+// SO_RCVTIMEO makes a read come back with EAGAIN: the program waits no longer, TCP has given nothing up.
+Story limited(char who, int error) {
+  auto s = with_descriptors();
+  const int fd = who == 'C' ? 3 : 5;
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).process(kServerPid, "sleeping");
+  s.put(evidence::Call{.pid = who == 'C' ? kClientPid : kServerPid,
+                       .name = "setsockopt",
+                       .args = fmt::format("{}, SOL_SOCKET, SO_RCVTIMEO, 0.3s", fd),
+                       .fd = fd});
+  s.act(who, "recv 64", {.error = error, .ms = 300, .fd = fd}).act(who, "close", {.fd = fd});
+  s.wire(who == 'C' ? "C>S FA" : "S>C FA").wire(who == 'C' ? "S>C A" : "C>S A");
+  if (who == 'S') s.act('C', "recv 64", {.bytes = 0, .fd = 3}).act('C', "close", {.fd = 3}).wire("C>S FA");
+  return s.end();
+}
+
+TEST(OwnLimit, OfTheClientFindsNobodyAnswering) {
+  auto client = limited('C', EAGAIN);
+  EXPECT_VERDICT(client, "application/not-answering", "confirmed");
+  EXPECT_NE(client.verdict().summary.find("in vain"), std::string::npos) << told(client.verdict());
+}
+
+TEST(OwnLimit, OfTheServerIsWhyItCloses) {
+  auto server = limited('S', EAGAIN), path = limited('S', ETIMEDOUT);
+  EXPECT_VERDICT(server, "application/closed", "confirmed");
+  EXPECT_EQ(server.judge().connections[0].by, "server");
+  EXPECT_NE(path.verdict().cause, "application/closed") << told(path.verdict());
+}
+
 // It shuts its side, asks for a reset and closes, all at once.
 Story shut_and_reset(bool peer_reads) {
   auto s = with_descriptors();
