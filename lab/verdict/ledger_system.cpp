@@ -114,11 +114,14 @@ void Ledger::presume_dead(const Conn& conn, Who who) {
   for (const int pid : holders) {
     auto& one = process(pid);
     const auto* last = deadly_before(one, ended.t);
-    if (one.exited || !one.parent || !last) continue;
+    // A zombie that nobody reaps is told of when all are ended; no program outlives a SIGKILL.
+    const bool zombie = one.by_lab && last && last->sent.signal == SIGKILL;
+    if ((one.exited && !zombie) || !one.parent || !last) continue;
     constexpr std::int64_t own_call = 1'000'000;  // kill(2) of itself returns behind the signal
     if (one.last && (one.last->pending ? one.last->start : one.last->end) > last->at.t + own_call) continue;
     one.exited = last->at;
     one.exit_begun = true;
+    one.by_lab = false;
     one.signal = last->sent.signal;
   }
 }

@@ -204,6 +204,22 @@ TEST(OwnLimit, OfTheServerIsWhyItCloses) {
   EXPECT_NE(path.verdict().cause, "application/closed") << told(path.verdict());
 }
 
+// Its parent never waits for it: the end of the zombie is told when the lab ends all.
+Story killed_child(bool killed) {
+  auto s = forked();
+  if (killed) s.signal(SIGKILL, kChildPid, kChildPid);
+  s.wire("S>C FA").wire("C>S A").recv_eof('C').act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+  return s.put(evidence::ProcessExit{.pid = kChildPid, .signal = SIGKILL, .by_lab = true});
+}
+
+TEST(Killed, AZombieIsNotOfTheLabsMaking) {
+  auto killed = killed_child(true), swept = killed_child(false);
+  EXPECT_VERDICT(killed, "application/exited", "confirmed");
+  EXPECT_NE(killed.verdict().summary.find("SIGKILL"), std::string::npos) << told(killed.verdict());
+  EXPECT_NE(swept.verdict().cause, "application/exited") << told(swept.verdict());
+  EXPECT_NE(swept.verdict().cause, "application/killed") << told(swept.verdict());
+}
+
 // It shuts its side, asks for a reset and closes, all at once.
 Story shut_and_reset(bool peer_reads) {
   auto s = with_descriptors();
