@@ -117,7 +117,7 @@ class Docket {
     if (all_said_and_read()) return;
     for (const Who who : {Who::client, Who::server}) {
       const auto& stream = conn_.stream[who];
-      if (!stream.rst) continue;
+      if (!stream.rst || only_took_leave(one_, other(who))) continue;
       if (!conn_.handshake)
         add(What::no_connect, other(who), stream.rst, progress_of(conn_), true);
       else

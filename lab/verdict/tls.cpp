@@ -9,7 +9,18 @@ namespace {
 bool speaks(const Stream& stream) { return stream.head.starts_with("1603"); }
 bool fatal_alert(std::string_view head) { return head.starts_with("1503") && head.substr(6, 6) == "000202"; }
 
+// Two bytes under the suites in use (RFC 8446, 5.2; RFC 7905; RFC 5288).
+bool close_notify(std::uint64_t length) { return length == 24 || length == 23 || length == 31; }
+
 }  // namespace
+
+bool only_took_leave(const Case& one, Who who) {
+  const auto &mine = one.conn.stream[who], &theirs = one.conn.stream[other(who)];
+  const auto& then = one.conn.at_closing;
+  if (!speaks(mine) || !speaks(theirs) || !then || !theirs.fin || !one.acts_known(who)) return false;
+  const bool behind_it = !mine.fin || mine.fin.t >= theirs.fin.t;
+  return behind_it && close_notify(mine.bytes - (*then)[who].sent) && one.conn.acts[who].read >= theirs.bytes;
+}
 
 bool refused(const Conn& conn, Who who) {
   return speaks(conn.stream[other(who)]) && fatal_alert(conn.stream[who].head);
