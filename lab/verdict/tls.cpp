@@ -7,7 +7,9 @@ namespace {
 
 // Content type 22, and 21 with two bytes of which the first says fatal; any version (RFC 8446, 5.1 and 6).
 bool speaks(const Stream& stream) { return stream.head.starts_with("1603"); }
-bool fatal_alert(std::string_view head) { return head.starts_with("1503") && head.substr(6, 6) == "000202"; }
+bool fatal_alert(std::string_view head) {
+  return head.size() >= 12 && head.starts_with("1503") && head.substr(6, 6) == "000202";
+}
 
 // Two bytes under the suites in use (RFC 8446, 5.2; RFC 7905; RFC 5288).
 bool close_notify(std::uint64_t length) { return length == 24 || length == 23 || length == 31; }

@@ -49,8 +49,8 @@ TEST(Tls, AFatalAlertToTheHelloIsNoHealthyEnd) {
   EXPECT_VERDICT(s, "application/closed", "confirmed");
 }
 
-TEST(Tls, LookAlikeAnAnswerAndAWarning) {
-  for (const auto* answer : {"16030300020246", "15030300020100"}) {
+TEST(Tls, LookAlikeAnAnswerAWarningAndHalfAnAlert) {
+  for (const auto* answer : {"16030300020246", "15030300020100", "1503", "150303"}) {
     auto s = hello_answered_with(answer);
     EXPECT_VERDICT(s, "none", "confirmed");
   }
