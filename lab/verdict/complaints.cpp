@@ -187,10 +187,7 @@ class Docket {
     const bool client_known = one_.acts_known(Who::client) && !silent;
     const auto& closing = one_.closing;
     if (closing.any && closing.fin && closing.from == Who::server && !client_known && (unanswered || !s.first_data) &&
-        !c.fin)
-      return add(What::eof, Who::client, closing.at, at_closing(), true);
-    if (closing.any && closing.fin && closing.from == Who::server && !client_known && (unanswered || !s.first_data) &&
-        closing.at.t < c.fin.t)
+        (!c.fin || closing.at.t < c.fin.t))
       return add(What::eof, Who::client, closing.at, at_closing(), true);
     if (!unanswered || client_known) return;
     if (closing.any && closing.from == Who::client && closing.at.t - c.last_data.t > kPatience)
