@@ -18,7 +18,7 @@ import tempfile
 import time
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
-COLLECTORS = ["wire", "nft-trace", "changes", "counters", "conntrack", "sockets", "processes", "kernel", "signals", "syscalls"]
+COLLECTORS = ["wire", "nft-trace", "changes", "counters", "conntrack", "sockets", "processes", "kernel", "syscalls"]
 BLIND = [word for name in COLLECTORS for word in ("--without", name)]
 
 BULK = """summary = "A bulk transfer"

@@ -54,7 +54,7 @@ Batch::Batch(sys::Netlink& socket) : socket_(&socket) {
 }
 
 nlmsghdr* Batch::begin_message(std::uint16_t type, std::uint8_t family, std::uint16_t resource, std::uint16_t flags) {
-  if (bytes_.size() < used_ + kRoom) bytes_.resize(std::max(bytes_.size() * 2, used_ + 4 * kRoom));
+  if (bytes_.size() < used_ + kRoom) bytes_.resize(used_ + 4 * kRoom);
   auto* message = mnl_nlmsg_put_header(bytes_.data() + used_);
   message->nlmsg_type = type;
   message->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);

@@ -27,6 +27,7 @@ class Batch {
   // refused.
   void put(std::uint16_t type, std::uint16_t flags, std::size_t origin, const std::function<void(nlmsghdr*)>& fill);
   std::size_t size() const { return used_; }  // bytes
+  void expect(std::size_t bytes) { bytes_.reserve(bytes); }
 
   // In one sendmsg(2): the kernel takes no transaction in pieces. Empty: committed.
   std::vector<Denied> commit();

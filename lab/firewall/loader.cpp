@@ -144,6 +144,7 @@ void load(sys::Netlink& socket, const Program& program, const std::vector<Rule>&
   const auto room = room_of(socket, bound + 4096);
   if (bound > room) return load_in_parts(socket, program, rules, fresh, room - kFrame);
   Batch batch(socket);
+  batch.expect(bound);
   std::uint32_t set_id = 0;
   put_frame(batch, program, set_id);
   for (const auto& line : program.lines) put_line(batch, line, set_id);
