@@ -14,6 +14,7 @@
 #include "commands/output.hpp"
 #include "commands/signals.hpp"
 #include "commands/teller.hpp"
+#include "commands/unseen.hpp"
 #include "report/lines.hpp"
 #include "report/names.hpp"
 #include "run/run.hpp"
@@ -87,6 +88,14 @@ scenario::Scenario read(const DiagnoseArguments& arguments, const std::string& t
   return std::move(scenario);
 }
 
+void tell_unseen(const scenario::Scenario& scenario) {
+  std::error_code gone;
+  const auto working = std::filesystem::current_path(gone);
+  for (const auto& file : unseen_files(scenario, gone ? "/" : working))
+    fmt::print(stderr, "{}: not to be seen in the sandbox, whose /tmp is its own: start lab in the file's folder\n",
+               file);
+}
+
 // Nothing when it was interrupted before the programs had their turn.
 std::optional<Report> run_it(const std::vector<scenario::Scenario>& one, const DiagnoseArguments& arguments) {
   std::optional<Report> report;
@@ -139,6 +148,7 @@ int diagnose(const DiagnoseArguments& arguments) {
   if (!arguments.save.empty()) must_be_new(place_for(arguments.save));
   const auto ruleset = ruleset_text(arguments);
   const std::vector<scenario::Scenario> one{read(arguments, improvise(arguments, ruleset))};
+  tell_unseen(one.front());
   Teller teller(arguments.telling, 1);
   const auto landed = run_it(one, arguments);
   if (!landed) return 128 + interrupt_signal();

@@ -6,6 +6,7 @@ import pathlib
 import select
 import signal
 import subprocess
+import tempfile
 import unittest
 
 from lab import DEADLINE, LAB, Case, both_users, drop_root, needs
@@ -156,6 +157,15 @@ class Diagnose(Case):
             done = self.lab(*self.pair("server.py"), env={"LC_ALL": language})
             self.assertIn(arrow, done.stdout)
             self.assertEqual(done.stdout.isascii(), language == "C")
+
+    def test_a_file_in_a_tmp_that_the_sandbox_lacks_is_named(self):
+        with tempfile.TemporaryDirectory(dir="/tmp") as elsewhere:
+            os.chmod(elsewhere, 0o755)
+            unseen, seen = pathlib.Path(elsewhere, "server.py"), self.folder / "server.py"
+            unseen.write_text(SERVER)
+            for server, told in ((unseen, True), (seen, False)):
+                done = self.lab("diagnose", "--server", f"{PYTHON} {server} 8080", "--client", f"{PYTHON} client.py")
+                self.assertEqual(f"{server}: not to be seen in the sandbox" in done.stderr, told, done.stderr)
 
     def test_mistakes(self):
         for words, part in (
