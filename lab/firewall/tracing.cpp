@@ -17,7 +17,7 @@ constexpr const char *kTraced = "traced", *kSkipped = "not traced";
 constexpr int kPriority = -350;
 
 // Single commands: a table's block would first name the table without its owner, which the kernel refuses.
-std::string commands(const Flow& flow) {
+std::string commands() {
   const auto table = fmt::format("inet {}", kTraceTable);
   auto text = fmt::format("add table {} {{ flags owner; }}\n", table);
   text += fmt::format(
@@ -40,8 +40,7 @@ std::string commands(const Flow& flow) {
                         kPriority);
     // What comes over lo has been at output, and nftrace stays with it.
     if (hook == std::string_view("prerouting")) rule(hook, "iifname lo return", "decided at output");
-    rule(hook, fmt::format("tcp dport {} jump segments", flow.server_port), "to the server");
-    rule(hook, fmt::format("tcp sport {} jump segments", flow.server_port), "to the client");
+    rule(hook, "meta l4proto tcp jump segments", "every segment");
     rule(hook,
          fmt::format(
              "meta l4proto {{ icmp, ipv6-icmp }} limit rate {0}/second burst {0} packets meta nftrace set 1 counter",
@@ -58,8 +57,8 @@ struct Tracing::State {
   sys::Netlink socket{NETLINK_NETFILTER};
 };
 
-Tracing::Tracing(const Flow& flow) : state_(std::make_unique<State>()) {
-  if (!state_->nft.run(commands(flow))) throw sys::LabError("tracing of a whole ruleset: " + state_->nft.errors());
+Tracing::Tracing() : state_(std::make_unique<State>()) {
+  if (!state_->nft.run(commands())) throw sys::LabError("tracing of a whole ruleset: " + state_->nft.errors());
 }
 Tracing::~Tracing() = default;
 Tracing::Tracing(Tracing&&) noexcept = default;

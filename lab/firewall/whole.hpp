@@ -21,15 +21,16 @@ std::string list_ruleset();
 // nftrace before the ruleset's chains see a packet, at prerouting and output, priority -350: chains before raw (-300)
 // are not traced. Make it after load().
 //
-// Covered, of the flow's TCP segments in each direction and family: SYN, FIN and RST always; of the others the first
-// kFlowFirst of each flow and then kFlowRate a second, so that a stalled flow's retransmissions are traced though
-// nothing knows that they are such; ICMP at kIcmpRate a second; in all at most kRate segments a second. What is left
-// out is counted: account(). No ct statement is used: the first one of a namespace changes what is measured.
+// Covered, of all TCP segments, those of a proxy to its backend too: SYN, FIN and RST always; of the others the first
+// kFlowFirst of each flow and direction and then kFlowRate a second, so that a stalled flow's retransmissions are
+// traced though nothing knows that they are such; ICMP at kIcmpRate a second; in all at most kRate segments a second.
+// What is left out is counted: account(). No ct statement is used: the first one of a namespace changes what is
+// measured.
 class Tracing {
  public:
   static constexpr unsigned kFlowFirst = 32, kFlowRate = 10, kIcmpRate = 100,
                             kRate = 2000;  // packets; packets a second
-  explicit Tracing(const Flow& flow);
+  Tracing();
   ~Tracing();
   Tracing(Tracing&&) noexcept;
 

@@ -15,7 +15,7 @@ Rulesets::Rulesets(const scenario::Scenario& scenario, const std::vector<sandbox
   if (!firewall.ruleset.empty()) load(firewall.ruleset, firewall.ruleset_file, firewall.ruleset_line);
   const auto comes_later = [](const auto& set) { return !set.second.whole.empty(); };
   if (!firewall.ruleset.empty() || std::any_of(firewall.library.begin(), firewall.library.end(), comes_later))
-    sandbox::inside(netns_, [&] { tracing_ = std::make_unique<firewall::Tracing>(flow_); });
+    sandbox::inside(netns_, [&] { tracing_ = std::make_unique<firewall::Tracing>(); });
   if (!firewall.rules.empty()) add(firewall.rules);
 }
 

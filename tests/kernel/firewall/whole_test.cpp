@@ -152,7 +152,7 @@ TEST(Trace, OfAWholeRulesetSeesHandshakeRetransmissionsAndPolicies) {
           flow(family), "x.nft");
       ASSERT_TRUE(loaded.ok) << loaded.messages;
       sys::Netlink socket(NETLINK_NETFILTER, {NFNLGRP_NFTRACE});
-      firewall::Tracing tracing(flow(family));
+      firewall::Tracing tracing;
       Server listener(family);
       const auto client = dial(family);
       const auto server = listener.accept();
@@ -178,7 +178,7 @@ TEST(Trace, OfAWholeRulesetIsBounded) {
     ASSERT_TRUE(firewall::load("table inet mine {\n chain in {\n  type filter hook input priority 0\n counter\n }\n}\n",
                                flow(kFamily), "x.nft")
                     .ok);
-    firewall::Tracing tracing(flow(kFamily));
+    firewall::Tracing tracing;
     Server listener(kFamily);
     const auto client = dial(kFamily);
     const auto server = listener.accept();
