@@ -35,6 +35,8 @@ Record exit_record(const Process& process);
 // Where an end is finished with the connection and its FIN does not come, since something else holds the socket: says
 // what. `inside`: the call in which that end was when the other gave up.
 void tell_held_open(const Case& one, Who doer, const std::optional<Deed>& inside, Finding& result);
+// One of its threads is in a read of this connection, or of no known one.
+bool inside_io(const Case& one, Who who);
 Record deed_record(const Case& one, Who who, const Deed& deed);
 // The closing segment is this end's own, or was not watched.
 bool closed_by_an_end(const Case& one);

@@ -2,6 +2,8 @@
 // "Multithreaded processes and close()"), keeps the connection open.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "verdict/application.hpp"
 #include "verdict/names.hpp"
 
@@ -42,7 +44,26 @@ void tell_deserted(const Case& one, Who who, const Process& ended, Finding& resu
                                name_of(who), process_text(&ended), holders, outcome_text(one));
 }
 
+// What a proxy awaits of its backend it does not await of its client.
+bool is_elsewhere(const Case& one, const Deed& deed) {
+  return std::any_of(one.facts.conns.begin(), one.facts.conns.end(), [&](const Conn& conn) {
+    const auto is_in = [&](Who who) {
+      const auto& pending = conn.acts[who].pending;
+      return pending && pending->tid == deed.tid && pending->start == deed.start;
+    };
+    return &conn != &one.conn && (is_in(Who::client) || is_in(Who::server));
+  });
+}
+
 }  // namespace
+
+bool inside_io(const Case& one, Who who) {
+  for (const int pid : one.holders(who))
+    if (const auto* process = one.facts.process(pid))
+      for (const auto& [tid, deed] : process->inside)
+        if (deed.kind == Kind::read && !is_elsewhere(one, deed)) return true;
+  return false;
+}
 
 void tell_held_open(const Case& one, Who doer, const std::optional<Deed>& inside, Finding& result) {
   if (const auto* ended = one.deserted_by(doer, one.until())) {

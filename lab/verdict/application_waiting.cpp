@@ -94,14 +94,6 @@ Finding alone(const Case& one, std::string_view name, const Standstill& s) {
   return result;
 }
 
-bool inside_io(const Case& one, Who who) {
-  for (const int pid : one.holders(who))
-    if (const auto* process = one.facts.process(pid))
-      for (const auto& [tid, deed] : process->inside)
-        if (deed.kind == Kind::read) return true;
-  return false;
-}
-
 bool runs(const Process& process, std::int64_t t) {
   const bool stopped = process.stopped && process.stopped.t <= t && !(process.resumed && process.resumed.t <= t);
   return !stopped && !(process.exited && process.exited.t <= t);

@@ -71,6 +71,13 @@ bool may_bear(const Case& near, const Case& far, const Connection& onwards) {
   return wrong && onwards.began_ns < since && far.until() >= since && far.until() <= until;
 }
 
+// What came of a connection onwards may be why its client was let wait, or was closed: it came before the client's end,
+// or the proxy was waiting for it then.
+bool came_before(const Case& near, const Case& far, std::string_view cause) {
+  if (far.until() <= near.until()) return true;
+  return cause == "application/not-answering" && was_owed(far, near.conn.began.t, near.until());
+}
+
 // What a proxy does to its client it may do because of what became of its connection onwards.
 void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
   for (std::size_t i = 0; i < connections.size(); ++i) {
@@ -93,7 +100,7 @@ void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
         clear &= (own || earlier || far.verdict.status == Status::confirmed) && !may_bear(near_case, far_case, far);
         continue;
       }
-      if (!far_case.complaint || far_case.until() > near_case.until()) continue;
+      if (!far_case.complaint || !came_before(near_case, far_case, v.cause)) continue;
       if (far_case.unconnected()) {
         const auto bears = bearing(near_case, far_case.until());
         clear &= bears.sure() || bears.aside;

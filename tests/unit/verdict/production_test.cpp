@@ -159,6 +159,43 @@ TEST(Proxy, WhatItWasOwedMayBeWhyItCloses) {
   }
 }
 
+// The client gives up `ms` after the proxy asked its backend, whose answer the proxy awaits to the end.
+Story awaited_backend(std::int64_t ms) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).started(kProxyPid, "server");
+  const auto own = [&](const char* name, std::int64_t result, int pid) {
+    const bool proxy = pid == kServerPid;
+    auto one = childs(s, name, result, proxy ? kOnwards : kFar, proxy ? kFar : kOnwards, "6, 127.0.0.1:9000");
+    one.pid = one.tid = pid;
+    one.fd = proxy ? 6 : 7;
+    return one;
+  };
+  s.from(kOnwards).to(kFar).wire("C>S S 0").wire("S>C SA 0").wire("C>S A");
+  s.put(own("connect", 0, kServerPid)).put(own("accept4", 7, kProxyPid)).put(own("sendto", 6, kServerPid));
+  s.wire("C>S PA 1:7").wire("S>C A").put(own("recvfrom", 6, kProxyPid));
+  auto awaits = own("recvfrom", 0, kServerPid);
+  awaits.returned = false;
+  s.put(awaits).wait(ms).from(kClient).to(kNear).recv_timeout('C', ms + 50).close('C').wire("C>S FA").wire("S>C A");
+  return s.wait(1000).end();
+}
+
+TEST(Proxy, WhatItStillAwaitedIsWhyItsClientWaited) {
+  auto s = awaited_backend(700);
+  const auto j = s.judge();
+  ASSERT_EQ(j.connections.size(), 2U);
+  EXPECT_EQ(j.connections[0].verdict.cause, "application/not-answering") << told(j.connections[0].verdict);
+  EXPECT_NE(j.connections[0].verdict.summary.find("Behind the proxy"), std::string::npos)
+      << told(j.connections[0].verdict) << told(j.connections[1].verdict);
+}
+
+TEST(Proxy, LookAlikeTheClientHadNoPatience) {
+  auto s = awaited_backend(20);
+  const auto j = s.judge();
+  ASSERT_EQ(j.connections.size(), 2U);
+  EXPECT_EQ(j.connections[0].verdict.summary.find("Behind the proxy"), std::string::npos)
+      << told(j.connections[0].verdict);
+}
+
 // SO_RCVTIMEO makes a read come back with EAGAIN: the program waits no longer, TCP has given nothing up.
 Story limited(char who, int error) {
   auto s = with_descriptors();
