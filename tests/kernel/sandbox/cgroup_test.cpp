@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <stdexcept>
 
 #include "sandbox/cgroup_place.hpp"
 #include "system/descriptor.hpp"
@@ -22,14 +23,26 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Adds what lies beneath `mount` and begins with `prefix`. False: a group of somebody else's went meanwhile, and the
+// walk ended there.
+bool walk(const fs::path& mount, const std::string& prefix, std::vector<std::string>& found) {
+  std::error_code unreadable, gone;
+  fs::recursive_directory_iterator at(mount, unreadable);
+  if (unreadable) return true;
+  for (; at != fs::recursive_directory_iterator(); at.increment(gone))
+    if (at->path().filename().string().starts_with(prefix)) found.push_back(at->path());
+  return !gone;
+}
+
 // Folders "lab-PID-…" of this process, wherever groups can be.
 std::vector<std::string> left_of(pid_t pid) {
   std::vector<std::string> left;
   const auto prefix = "lab-" + std::to_string(pid) + "-";
   for (const auto& one : hierarchies()) {
-    std::error_code ignored;
-    for (const auto& entry : fs::recursive_directory_iterator(one.mount, ignored))
-      if (entry.path().filename().string().starts_with(prefix)) left.push_back(entry.path());
+    std::vector<std::string> found;
+    for (int tries = 0; !walk(one.mount, prefix, found); found.clear())
+      if (++tries == 1000) throw std::runtime_error("groups come and go: " + std::string(one.mount));
+    left.insert(left.end(), found.begin(), found.end());
   }
   return left;
 }
