@@ -194,7 +194,8 @@ void RuleCompiler::act() {
   }
 }
 
-// Growing one statement at a time costs 10,000 rules a twentieth of their compilation.
+// A vector that grows one statement at a time copies all of them each time: a thirtieth of a large ruleset's
+// compilation.
 void RuleCompiler::start(const std::vector<Statement>& statements) {
   constexpr std::size_t typical = 8;
   lines_.front().reserve(typical);

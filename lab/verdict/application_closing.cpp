@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "verdict/application.hpp"
+#include "verdict/bearing.hpp"
 #include "verdict/names.hpp"
 #include "verdict/tls.hpp"
 
@@ -39,12 +40,11 @@ std::string stage_text(const Case& one, Who who) {
 // An event loop's timer is in no call of the connection's own: a client that was owed an answer when it closed may have
 // waited for it long enough.
 bool may_have_waited(const Case& one, Who who, const Closer& closer) {
-  constexpr std::int64_t patience = 200'000'000;  // what is shorter is thinking, not waiting
   const auto& asked = one.conn.stream.client.last_data;
   const auto& answered = one.conn.stream.server.last_data;
   const bool owed = asked && (!answered || answered.t < asked.t);
   return who == Who::client && closer.deed && !closer.deed->step && owed && one.closing.any &&
-         one.closing.at.t - asked.t > patience;
+         one.closing.at.t - asked.t > kThinks;
 }
 
 bool reset_first(const Case& one) { return one.closing.any && !one.closing.fin; }

@@ -12,6 +12,8 @@ namespace lab::verdict {
 
 // Whoever gives up over a failure does so at once: a traceback may be printed on the way. In ns.
 inline constexpr std::int64_t kGivesUp = 50'000'000;
+// Who has let an end without an answer for less may be thinking, and that end does not wait yet. In ns.
+inline constexpr std::int64_t kThinks = 200'000'000;
 
 struct Bearing {
   bool late = false;                // it came when all was over

@@ -56,10 +56,9 @@ bool shares(const std::set<int>& a, const std::set<int>& b) {
 
 // The other end of a connection onwards owed it an answer for some time before.
 bool was_owed(const Case& far, std::int64_t since, std::int64_t until) {
-  constexpr std::int64_t patience = 200'000'000;  // what is shorter is thinking, not waiting
   const auto& asked = far.conn.stream.client.last_data;
   const auto& answered = far.conn.stream.server.last_data;
-  if (!asked || asked.t < since || asked.t + patience > until) return false;
+  if (!asked || asked.t < since || asked.t + kThinks > until) return false;
   return !answered || answered.t < asked.t || answered.t > until;
 }
 
