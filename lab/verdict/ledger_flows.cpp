@@ -64,7 +64,7 @@ void take_over(Conn& conn, Conn& shell, Who who) {
   for (const auto look : {&Conn::socket, &Conn::gone, &Conn::before, &Conn::alive})
     if (auto& mine = (conn.*look)[who]; !mine) mine = std::move((shell.*look)[who]);
   conn.holders[who].merge(shell.holders[who]);
-  conn.left_syn_recv[who] |= shell.left_syn_recv[who];
+  earlier(conn.left_syn_recv[who], shell.left_syn_recv[who]);
   if (conn.built[who].empty()) conn.built[who] = std::move(shell.built[who]);
   earlier(conn.kernel_closed[who], shell.kernel_closed[who]);
   earlier(conn.retransmit[who], shell.retransmit[who]);

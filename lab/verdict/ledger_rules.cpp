@@ -194,7 +194,8 @@ void Ledger::take(const evidence::KernelEvent& event, Mark mark) {
       conn.handshake = true;
       conn.handshake_at = mark;
     }
-    if (found.from == Who::server && event.old_state == "SYN_RECV") conn.left_syn_recv.server = true;
+    if (found.from == Who::server && event.old_state == "SYN_RECV" && !conn.left_syn_recv.server)
+      conn.left_syn_recv.server = mark;
   }
 }
 

@@ -60,10 +60,13 @@ std::optional<Finding> connect::find_queue_full(const Case& one) {
 }
 
 std::optional<Finding> limits::find_accept_queue(const Case& one) {
-  if (!one.complaint || one.unconnected() || one.victim() != Who::client || one.conn.acts.server.accepted)
-    return std::nullopt;
+  if (!one.complaint || one.unconnected() || one.victim() != Who::client) return std::nullopt;
+  const auto by_then = [&](const Mark& mark) { return mark && mark.t <= one.until(); };
+  // The next repetition that finds room opens it, for a client that may have given up meanwhile.
+  const auto& opened = one.conn.left_syn_recv.server;
+  if (by_then(one.conn.acts.server.accepted) || by_then(opened)) return std::nullopt;
   const auto& server = one.conn.socket.server;
-  const bool never_open = !one.conn.left_syn_recv.server && (!server || server->state.state == "SYN_RECV");
+  const bool never_open = opened || !server || server->state.state == "SYN_RECV";
   const auto* told_by = overflow(one);
   const auto counted = one.facts.counter("TcpExtListenOverflows");
   if (!told_by && (counted <= 0 || !never_open)) return std::nullopt;
@@ -74,6 +77,7 @@ std::optional<Finding> limits::find_accept_queue(const Case& one) {
   blame_queue(one, "segment", result);
   if (!told_by && one.facts.conns.size() > 1 && !one.conn.stream.client.repeats)
     result.doubts.push_back("the counter does not say which connection overflowed");
+  if (!told_by && opened) result.doubts.push_back("the server's end was open when it was next looked at");
   result.summary = fmt::format(
       "The listen queue was full when the handshake's last ACK came, so the server never opened the connection that "
       "the client holds; {}",

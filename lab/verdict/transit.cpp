@@ -88,9 +88,12 @@ Gap Case::gap(Who from) const {
   };
   if (then.open) {
     gap.on_wire = true;
+    const auto repeated = stream.repeats ? plural(stream.repeats, "repetition") : "never repeated";
     add(record("wire",
-               fmt::format("{}: sent up to number {}, acknowledged up to {}, {}", way(from), stream.next, stream.acked,
-                           stream.repeats ? plural(stream.repeats, "repetition") : "never repeated"),
+               stream.acked == stream.next
+                   ? fmt::format("{}: sent up to number {}, acknowledged too late, {}", way(from), stream.next, repeated)
+                   : fmt::format("{}: sent up to number {}, acknowledged up to {}, {}", way(from), stream.next,
+                                 stream.acked, repeated),
                then.open_since, stream.last_repeat),
         then.open_since);
   } else if (stream.syns > 1 && !conn.handshake) {

@@ -6,15 +6,19 @@
 namespace lab::verdict {
 namespace {
 
-Story overflow() {
+Story overflow_at_first() {
   Story s;
   s.connected()
       .act('C', "send 6", {.bytes = 6})
       .wire("C>S PA 1:7")
       .dropped("C>S PA 1:7", "TCP_LISTEN_OVERFLOW")
-      .wait(200)
-      .wire("C>S PA 1:7")
-      .wire("S>C SA 0");
+      .wait(200);
+  return s;
+}
+
+Story overflow() {
+  auto s = overflow_at_first();
+  s.wire("C>S PA 1:7").wire("S>C SA 0 ack=1");
   s.socket('S', {.state = "SYN_RECV", .inode = 0})
       .listener("127.0.0.1:8080", 2, 1)
       .recv_timeout('C', 500)
@@ -33,6 +37,34 @@ TEST(AcceptQueue, WithEventsMissing) {
     s.drop_source(source);
     EXPECT_NOT_WRONGLY_CONFIRMED(s, "limits/accept-queue");
   }
+}
+
+// The queue got room when the client had given up: a repetition opened the connection for nobody.
+Story opened_too_late() {
+  return overflow()
+      .wait(320)
+      .wire("C>S PA 1:7")
+      .wire("S>C A")
+      .act('S', "accept")
+      .socket('S', {.rq = 6, .pids = {kServerPid}});
+}
+
+TEST(AcceptQueue, OpenedWhenTheClientHadGivenUp) {
+  auto s = opened_too_late().end();
+  EXPECT_VERDICT(s, "limits/accept-queue", "confirmed");
+}
+
+TEST(AcceptQueue, OpenedTooLateAndTheKernelDoesNotSayWhatItDropped) {
+  auto s = opened_too_late().end();
+  s.drop_source("kernel");
+  EXPECT_VERDICT(s, "limits/accept-queue", "likely");
+}
+
+TEST(AcceptQueue, LookAlikeOpenedInTimeByARepetition) {
+  auto s = overflow_at_first();
+  s.wire("C>S PA 1:7").wire("S>C A").socket('S', {.rq = 6, .inode = 0}).waiting('S', "sleep 5s");
+  s.process(kServerPid, "sleeping").recv_timeout('C', 500).counter("TcpExtListenOverflows", 1).end();
+  EXPECT_VERDICT(s, "application/not-accepting", "confirmed");
 }
 
 TEST(AcceptQueue, LookAlikeItWaitsInAQueueThatHadRoom) {

@@ -46,7 +46,7 @@ Story cpu_time_signal_from_outside() { return dies(read_by_server().signal(SIGXC
 Story accept_queue() {
   Story s;
   s.connected().act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").dropped("C>S PA 1:7", "TCP_LISTEN_OVERFLOW");
-  s.wait(200).wire("C>S PA 1:7").wire("S>C SA 0").socket('S', {.state = "SYN_RECV", .inode = 0});
+  s.wait(200).wire("C>S PA 1:7").wire("S>C SA 0 ack=1").socket('S', {.state = "SYN_RECV", .inode = 0});
   return s.listener("127.0.0.1:8080", 2, 1).recv_timeout('C', 500).counter("TcpExtListenOverflows", 2).end();
 }
 Story waits_in_a_queue_that_overflowed_for_others() {
