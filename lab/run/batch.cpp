@@ -77,6 +77,14 @@ bool runs_program(const scenario::Scenario& scenario) {
                      [](const auto& actor) { return !actor.run.empty(); });
 }
 
+// Whether the kernel will have little to tell: everybody's steps once, for so many connections at most.
+bool is_small(const scenario::Scenario& scenario) {
+  constexpr std::uint64_t kFew = 16;
+  std::uint64_t all = 0;
+  for (const auto& actor : scenario.actors) all += actor.repeat ? actor.parallel * *actor.repeat : kFew + 1;
+  return all <= kFew && !runs_program(scenario);
+}
+
 bool without(const Options& options, const char* name) {
   return std::find(options.without.begin(), options.without.end(), name) != options.without.end();
 }
@@ -86,10 +94,11 @@ bool without(const Options& options, const char* name) {
 // Steps record themselves: calls are watched only where an outside program makes some.
 class SharedProbe {
  public:
-  SharedProbe(const Options& options, bool programs)
+  SharedProbe(const Options& options, bool programs, bool little)
       : wanted_{.packets = !without(options, "kernel"),
                 .calls = programs && !without(options, "syscalls"),
-                .hurry = options.alone},
+                .hurry = options.alone,
+                .little = little},
         root_(!options.rootless && ::geteuid() == 0) {}
 
   evidence::KernelProbe* get() {
@@ -123,7 +132,10 @@ class SharedProbe {
 // Reads from whoever has something to say; returns those that have landed.
 class Sky {
  public:
-  Sky(const Options& options, bool programs) : options_(options), probe_(options, programs) {}
+  Sky(const Options& options, const std::vector<scenario::Scenario>& scenarios)
+      : options_(options),
+        probe_(options, std::any_of(scenarios.begin(), scenarios.end(), runs_program),
+               options.alone && is_small(scenarios.front())) {}
   std::size_t flying() const { return slots_.size(); }
   std::size_t landed() const { return landed_.size(); }
 
@@ -251,7 +263,7 @@ void run_many(const Batch& batch, const Options& options, const volatile bool& i
   InOrder results(batch.done);
   Options ours = options;
   ours.alone = total == 1;
-  Sky sky(ours, std::any_of(scenarios.begin(), scenarios.end(), runs_program));
+  Sky sky(ours, scenarios);
   std::size_t next = 0;
   bool stopping = false;
   while (results.go_on() && (next < total || sky.flying() || sky.landed())) {

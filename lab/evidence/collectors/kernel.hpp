@@ -51,6 +51,7 @@ class KernelProbe {
     bool packets = true;  // kernel: drops, resets, retransmissions, states; and signals
     bool calls = true;    // system calls of outside programs; costs every process of the machine a few ns a call
     bool hurry = false;   // the end does not wait until it is detached (system/parting.hpp)
+    bool little = false;  // a few connections of steps are all that there is to tell
   };
   using Sandbox = std::uint32_t;
   using Deliver = std::function<void(Sandbox, Event&&)>;

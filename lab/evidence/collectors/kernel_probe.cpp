@@ -96,13 +96,14 @@ std::uint64_t device_of_namespaces() {
 
 // What the programs are told of the running kernel, before they are loaded: the constants decide which branches the
 // verifier ever sees.
-MapContents configuration(const KernelFacts& facts) {
+MapContents configuration(const KernelFacts& facts, std::uint32_t ring) {
   raw_config config{};
   config.drop_has_reason = facts.arguments("kfree_skb") >= 3;
   config.drop_has_socket = facts.arguments("kfree_skb") >= 4;
   config.reset_has_reason = facts.arguments("tcp_send_reset") >= 3;
   config.namespaces = device_of_namespaces();
-  config.wake_at = RAW_RING / 4;
+  config.wake_at = ring / 4;
+  config.crowded_at = ring / 2;
   fill_looks(config.looks);
   return {{".rodata.config", {reinterpret_cast<const char*>(&config), sizeof config}}};
 }
@@ -126,13 +127,19 @@ KernelFacts Probe::load() {
   const ProbeCache cache(ProbeCache::usual_folder());
   const auto key =
       probe_key(bpf_object_digest(), fmt::format("{}{}{}", copied_names(), wanted_.packets, wanted_.calls));
-  const auto use = [this](const ReadyPrograms& ready) {
+  // A ring's pages cost a small run a tenth of its time: most in being given back.
+  const std::uint32_t ring = wanted_.little ? RAW_RING / 4 : RAW_RING;
+  const auto use = [&](ReadyPrograms ready) {
+    for (auto& map : ready.maps) {
+      if (map.name == "ring") map.entries = ring;
+      if (map.name == "sandboxes" && wanted_.hurry) map.entries = 8;  // two numbers of one; each entry has a bucket
+    }
     auto facts = KernelFacts::of(ready.kernel);
-    programs_.emplace(ready, configuration(facts));
+    programs_.emplace(ready, configuration(facts, ring));
     return facts;
   };
-  if (const auto kept = ReadyPrograms::of(cache.find(key))) try {
-      return use(*kept);
+  if (auto kept = ReadyPrograms::of(cache.find(key))) try {
+      return use(*std::move(kept));
     } catch (const sys::KernelError&) {
     }
   const auto wanted = [this](std::string_view name, const KernelFacts& facts) {
@@ -140,9 +147,9 @@ KernelFacts Probe::load() {
       return one.name == name && asked_for(one) && facts.arguments(one.tracepoint) > 0;
     });
   };
-  const auto fresh = make_ready(wanted, configuration);
+  auto fresh = make_ready(wanted, [](const KernelFacts& facts) { return configuration(facts, RAW_RING); });
   cache.keep(key, fresh.to_bytes());
-  return use(fresh);
+  return use(std::move(fresh));
 }
 
 void Probe::say_what_is_absent(const KernelFacts& facts) {

@@ -66,6 +66,7 @@ struct raw_config {
   __u8 drop_has_reason, drop_has_socket, reset_has_reason, pad[5];
   __u64 namespaces;                 /* the device number of nsfs, as the kernel writes it */
   __u64 wake_at;                    /* bytes in the ring that make it readable */
+  __u64 crowded_at;                 /* bytes from which on repetitions are left out */
   struct raw_look looks[RAW_CALLS]; /* by system call number */
 };
 

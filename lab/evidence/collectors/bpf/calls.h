@@ -108,7 +108,7 @@ __noinline int fold(struct seen* seen, struct inside* inside) {
     repeat->tokens = fresh > RAW_BURST ? RAW_BURST : fresh;
   }
   /* Where lab does not keep up, the room that is left is for what repeats nothing. */
-  if (repeat->tokens && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < RAW_RING / 2) {
+  if (repeat->tokens && bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) < config.crowded_at) {
     repeat->tokens--;
     seen->folded = repeat->folded;
     seen->folded_bytes = repeat->folded_bytes;
