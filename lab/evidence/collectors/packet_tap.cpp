@@ -1,16 +1,15 @@
 #include "evidence/collectors/packet_tap.hpp"
 
-#include <arpa/inet.h>
-#include <linux/filter.h>
-#include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <ctime>
+#include <utility>
 
 #include "system/error.hpp"
 #include "system/parting.hpp"
@@ -19,48 +18,25 @@ namespace lab::evidence {
 namespace {
 
 constexpr std::size_t kSockets = 3;
-// IPv6, TCP with every option and the first bytes of the payload fit.
-constexpr std::size_t kSnap = 176;
 constexpr int kQueue = 4 * 1024 * 1024;  // bytes, as far as net.core.rmem_max allows
 constexpr std::size_t kBatch = 64;       // packets a system call
+constexpr std::size_t kBulk = 192;       // packets at one reading that ask for a ring
+// No ring wakes anybody for a part of it: it is read this often.
+constexpr std::int64_t kRingTurn = 10'000'000;
 
-// Accepts TCP, ICMP and ICMPv6, IPv6 with extension headers, and cuts each to kSnap. With SOCK_DGRAM the filter sees
-// the packet from its IP header on.
-void set_filter(int socket, bool incoming_only) {
-  const sock_filter program[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, incoming_only ? PACKET_OUTGOING : ~0U, 8, 0),
-      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 5, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 0, 5),
-      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 2, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ICMP, 1, 0),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-      BPF_STMT(BPF_RET | BPF_K, kSnap),
-      BPF_STMT(BPF_RET | BPF_K, 0),
-  };
-  sock_fprog filter{.len = sizeof program / sizeof program[0], .filter = const_cast<sock_filter*>(program)};
-  sys::check(::setsockopt(socket, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter), "filter the packet socket");
-}
-
-void set(int socket, int level, int option, int value, const char* what) {
-  sys::check(::setsockopt(socket, level, option, &value, sizeof value), what);
-}
-
-// Protocol 0: nothing is received until bind() says what.
-sys::Descriptor open_socket(bool incoming_only) {
-  sys::Descriptor socket(
-      sys::check(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "open a packet socket"));
-  set_filter(socket.get(), incoming_only);
-  set(socket.get(), SOL_SOCKET, SO_TIMESTAMPNS, 1, "stamp packets");
+sys::Descriptor open_queue(bool incoming_only) {
+  auto socket = open_packet_socket(incoming_only);
   set(socket.get(), SOL_SOCKET, SO_RCVBUF, kQueue, "size the packet queue");
-  sockaddr_ll everywhere{};
-  everywhere.sll_family = AF_PACKET;
-  everywhere.sll_protocol = htons(ETH_P_ALL);
-  sys::check(::bind(socket.get(), reinterpret_cast<sockaddr*>(&everywhere), sizeof everywhere),
-             "bind the packet socket");
+  receive_everywhere(socket.get());
   return socket;
+}
+
+sys::Descriptor every(std::int64_t period_ns) {
+  sys::Descriptor timer(
+      sys::check(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), "a timer for the packet ring"));
+  const itimerspec turns{.it_interval = {0, period_ns}, .it_value = {0, period_ns}};
+  sys::check(::timerfd_settime(timer.get(), 0, &turns, nullptr), "set the packet ring's timer");
+  return timer;
 }
 
 // Groups are numbered within their network namespace, which is the run's own. Where the kernel does not know the flag
@@ -80,17 +56,9 @@ std::int64_t realtime_ns() {
 
 }  // namespace
 
-struct PacketTap::Held {
-  std::int64_t realtime_ns = 0;
-  int device = 0;
-  bool outgoing = false;
-  std::size_t length = 0;
-  std::array<char, kSnap> bytes;
-};
-
 // What recvmmsg(2) wants to be told, wired up once.
 struct PacketTap::Reader {
-  std::array<Held, kBatch> packets;
+  std::array<Captured, kBatch> packets;
   std::array<mmsghdr, kBatch> messages{};
   std::array<iovec, kBatch> rooms{};
   std::array<sockaddr_ll, kBatch> links{};
@@ -134,43 +102,78 @@ struct PacketTap::Reader {
   }
 };
 
-PacketTap::PacketTap(bool incoming_only, bool hurry) : hurry_(hurry), reader_(std::make_unique<Reader>()) {
+PacketTap::PacketTap(bool incoming_only, bool hurry)
+    : incoming_only_(incoming_only), hurry_(hurry), reader_(std::make_unique<Reader>()) {
   for (std::size_t i = 0; i < kSockets; ++i) {
-    sockets_.push_back(open_socket(incoming_only));
+    sockets_.push_back(open_queue(incoming_only));
     join_group(sockets_.back().get(), incoming_only);
   }
 }
 
 PacketTap::~PacketTap() {
+  if (growth_ && growth_->ring()) sockets_.push_back(growth_->ring()->release());
+  growth_.reset();
   if (hurry_) sys::leave_to_kernel(std::move(sockets_));
 }
 
 std::vector<int> PacketTap::descriptors() const {
+  if (timer_.valid()) return {timer_.get()};
   std::vector<int> others;
   for (std::size_t i = 0; i < sockets_.size(); ++i)
     if (i != filling_) others.push_back(sockets_[i].get());
   return others;
 }
 
+void PacketTap::hold(const Captured& packet, bool from_ring) {
+  if (!growth_ || !growth_->twin(packet, from_ring)) held_.push_back(packet);
+}
+
 void PacketTap::read(std::size_t socket, std::int64_t until_ns) {
   while (const auto got = reader_->receive(sockets_[socket].get())) {
-    held_.insert(held_.end(), reader_->packets.begin(), reader_->packets.begin() + static_cast<std::ptrdiff_t>(got));
-    if (got < kBatch || held_.back().realtime_ns > until_ns) return;
+    for (std::size_t i = 0; i < got; ++i) hold(reader_->packets[i], false);
+    if (got < kBatch || reader_->packets[got - 1].realtime_ns > until_ns) return;
   }
 }
 
-void PacketTap::drain(const std::function<void(const Packet&)>& each) {
-  // A queue that is read later may hold what came after the end of one read before: that is left to the next time.
-  const auto now = realtime_ns();
+// A queue that is read later may hold what came after the end of one read before: that is left to the next time.
+void PacketTap::read_queues(std::int64_t until_ns) {
   std::int64_t latest = 0;
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     const auto before = held_.size();
-    read(i, now);
+    read(i, until_ns);
     if (held_.size() == before || held_.back().realtime_ns < latest) continue;
     latest = held_.back().realtime_ns;
     filling_ = i;
   }
-  const auto earlier = [](const Held& a, const Held& b) { return a.realtime_ns < b.realtime_ns; };
+}
+
+void PacketTap::read_ring() {
+  if (!timer_.valid()) {
+    timer_ = every(kRingTurn);
+    for (const auto& socket : sockets_) lost_ += lost_by(socket.get());  // before the ring was there, or beside it
+  }
+  std::uint64_t turns = 0;
+  if (::read(timer_.get(), &turns, sizeof turns) < 0 && errno != EAGAIN) sys::check(-1, "read the packet ring's timer");
+  growth_->ring()->read([this](const Captured& packet) { hold(packet, true); });
+}
+
+// The queues stay open, since closing them waits.
+void PacketTap::leave_queues() {
+  for (const auto& socket : sockets_) receive_nothing(socket.get());
+  queues_left_ = true;
+}
+
+void PacketTap::drain(const std::function<void(const Packet&)>& each) {
+  if (growth_) growth_->turn();
+  const auto now = realtime_ns();
+  if (!growth_ || growth_->queues())
+    read_queues(now);
+  else if (!queues_left_)
+    leave_queues();
+  if (growth_ && growth_->ring()) read_ring();
+  if (!growth_ && held_.size() >= kBulk)
+    growth_ = std::make_unique<PacketGrowth>(sockets_.front().get(), incoming_only_);
+  const auto earlier = [](const Captured& a, const Captured& b) { return a.realtime_ns < b.realtime_ns; };
   if (!std::is_sorted(held_.begin(), held_.end(), earlier)) std::stable_sort(held_.begin(), held_.end(), earlier);
   auto at = held_.begin();
   for (; at != held_.end() && at->realtime_ns <= now; ++at)
@@ -181,15 +184,13 @@ void PacketTap::drain(const std::function<void(const Packet&)>& each) {
   held_.erase(held_.begin(), at);
 }
 
+// What the queues lose beside a ring is not lost.
 std::uint64_t PacketTap::lost() {
-  std::uint64_t all = 0;
-  for (const auto& socket : sockets_) {
-    tpacket_stats stats{};
-    socklen_t size = sizeof stats;
-    sys::check(::getsockopt(socket.get(), SOL_PACKET, PACKET_STATISTICS, &stats, &size),
-               "ask what the packet sockets lost");
-    all += stats.tp_drops;
-  }
+  auto all = std::exchange(lost_, 0);
+  const bool ring = growth_ && growth_->ring();
+  if (ring) all += growth_->ring()->lost();
+  for (const auto& socket : sockets_)
+    if (const auto lost = lost_by(socket.get()); !ring) all += lost;
   return all;
 }
 

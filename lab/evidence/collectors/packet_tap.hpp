@@ -3,7 +3,7 @@
 // Without a receive ring: making one waits for an RCU grace period, 10 to 30 ms. A plain socket's queue is bounded by
 // net.core.rmem_max, some 300 small packets, so there are several in a fan-out group that rolls over: the kernel fills
 // one queue to three quarters, then the next. A reader that waits for any but the one being filled sleeps through a
-// short connection, and is woken in time by a long one.
+// short connection, and is woken in time by a long one. What proves to be a bulk transfer gets a ring after all.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "evidence/collectors/packet_growth.hpp"
 #include "system/descriptor.hpp"
 
 namespace lab::evidence {
@@ -40,15 +41,21 @@ class PacketTap {
   std::uint64_t lost();  // dropped for want of room since the last call
 
  private:
-  struct Held;
   struct Reader;
+  void hold(const Captured& packet, bool from_ring);
   void read(std::size_t socket, std::int64_t until_ns);
+  void read_queues(std::int64_t until_ns);
+  void read_ring();
+  void leave_queues();
 
-  bool hurry_;
+  bool incoming_only_, hurry_, queues_left_ = false;
   std::vector<sys::Descriptor> sockets_;
-  std::size_t filling_ = 0;  // the socket with the latest packet
-  std::vector<Held> held_;   // read and not delivered
+  std::size_t filling_ = 0;     // the socket with the latest packet
+  std::vector<Captured> held_;  // read and not delivered
   std::unique_ptr<Reader> reader_;
+  std::unique_ptr<PacketGrowth> growth_;
+  sys::Descriptor timer_;  // of the ring
+  std::uint64_t lost_ = 0;
 };
 
 }  // namespace lab::evidence
