@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <list>
-#include <map>
 #include <optional>
 #include <span>
 #include <utility>
@@ -40,29 +39,17 @@ struct Landed {
 // Closing packet sockets makes a sandbox's end wait, not work: others run meanwhile, up to so many.
 constexpr std::size_t kMostLanded = 64;
 
-// Results come in any order and are handed on in the order of their index.
-class InOrder {
+// Handed on as they come: whoever wants them in order keeps what that takes, which is less than a report of each.
+class Results {
  public:
-  explicit InOrder(const std::function<bool(std::size_t, report::Report&&)>& done) : done_(done) {}
+  explicit Results(const std::function<bool(std::size_t, report::Report&&)>& done) : done_(done) {}
   void put(std::size_t index, report::Report&& report) {
-    waiting_.emplace(index, std::move(report));
-    while (go_on_ && !waiting_.empty() && waiting_.begin()->first == next_) {
-      go_on_ = done_(next_, std::move(waiting_.begin()->second));
-      waiting_.erase(waiting_.begin());
-      ++next_;
-    }
-  }
-  // After an interruption: what was finished is reported although something before it was not.
-  void flush() {
-    for (auto& [index, report] : waiting_)
-      if (go_on_) go_on_ = done_(index, std::move(report));
+    if (go_on_) go_on_ = done_(index, std::move(report));
   }
   bool go_on() const { return go_on_; }
 
  private:
   const std::function<bool(std::size_t, report::Report&&)>& done_;
-  std::map<std::size_t, report::Report> waiting_;
-  std::size_t next_ = 0;
   bool go_on_ = true;
 };
 
@@ -139,7 +126,7 @@ class Sky {
   std::size_t flying() const { return slots_.size(); }
   std::size_t landed() const { return landed_.size(); }
 
-  void launch(std::size_t index, const scenario::Scenario& scenario, InOrder& results) {
+  void launch(std::size_t index, const scenario::Scenario& scenario, Results& results) {
     try {
       if (const auto problems = examine(scenario); !problems.empty())
         return results.put(index, failed(scenario, Failure::invalid, to_text(problems)));
@@ -151,7 +138,7 @@ class Sky {
     }
   }
 
-  void listen(InOrder& results) {
+  void listen(Results& results) {
     std::vector<pollfd> waiting;
     int timeout = 1000;
     for (auto& slot : slots_) {
@@ -190,7 +177,7 @@ class Sky {
   }
 
   // Waits for those that have landed.
-  void settle(InOrder& results) {
+  void settle(Results& results) {
     while (!landed_.empty()) leave(landed_.begin(), results);
   }
 
@@ -199,14 +186,14 @@ class Sky {
     epoll_event end{.events = EPOLLIN, .data = {.u64 = index}};
     sys::check(::epoll_ctl(endings_.get(), how, flight.ending(), &end), "watch the end of a sandbox");
   }
-  void leave_ended(InOrder& results) {
+  void leave_ended(Results& results) {
     epoll_event ends[kMostLanded];
     const int n = sys::check(::epoll_wait(endings_.get(), ends, kMostLanded, 0), "poll the ends of sandboxes");
     for (const auto& end : std::span(ends, static_cast<std::size_t>(n)))
       leave(std::find_if(landed_.begin(), landed_.end(), [&](const auto& one) { return one.index == end.data.u64; }),
             results);
   }
-  void leave(std::list<Landed>::iterator one, InOrder& results) {
+  void leave(std::list<Landed>::iterator one, Results& results) {
     watch_end(EPOLL_CTL_DEL, one->index, *one->flight);
     if (one->report) {
       one->flight->leave(*one->report);
@@ -260,7 +247,7 @@ class Sky {
 void run_many(const Batch& batch, const Options& options, const volatile bool& interrupted) {
   const auto& scenarios = *batch.scenarios;
   const std::size_t total = scenarios.size() * batch.repeat;
-  InOrder results(batch.done);
+  Results results(batch.done);
   Options ours = options;
   ours.alone = total == 1;
   Sky sky(ours, scenarios);
@@ -276,7 +263,6 @@ void run_many(const Batch& batch, const Options& options, const volatile bool& i
     if (sky.flying() || sky.landed()) sky.listen(results);
   }
   sky.settle(results);
-  results.flush();
 }
 
 report::Report run_one(const scenario::Scenario& scenario, const Options& options) {

@@ -32,7 +32,7 @@ struct Outcome {
 // Runs one scenario to its end. The lab's failures become Result::error, never an exception.
 report::Report run_one(const scenario::Scenario& scenario, const Options& options);
 
-// Many at once, `jobs` sandboxes in parallel; `done` is called in the order of `scenarios`. Ends early when
+// Many at once, `jobs` sandboxes in parallel; `done` is called as they land. Ends early when
 // `interrupted` is set (by a signal handler) or `done` returns false. An interrupted run that is the only one is told,
 // with what was seen so far.
 struct Batch {
