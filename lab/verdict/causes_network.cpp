@@ -56,6 +56,15 @@ bool told_of_silence(const Hits& hits, bool link_down) {
          (link_down && (hits.reason.ends_with("NOROUTES") || hits.reason == "QDISC_DROP"));
 }
 
+// A rule in that namespace that lets not everything pass: ahead of where tracing begins (netdev, an early prerouting) a
+// rule eats without a trace.
+bool filtered_in(const Case& one, const std::string& netns) {
+  return std::any_of(one.facts.rules.begin(), one.facts.rules.end(), [&](const auto& entry) {
+    const auto& rule = entry.second;
+    return rule.key.netns == netns && rule.state.action != "accept" && (!rule.state.counted || rule.hits() > 0);
+  });
+}
+
 std::optional<Finding> find_silent(const Case& one) {
   if (!one.starved()) return std::nullopt;
   const Who victim = one.victim();
@@ -72,6 +81,9 @@ std::optional<Finding> find_silent(const Case& one) {
   if (one.loopback() && one.wire_complete) {
     return std::nullopt;
   }
+  // What went into a router and did not come out was lost there, unless the router knew of the silence.
+  const bool inside = !stream.went_into.empty() && !link && taken.empty();
+  if (inside && filtered_in(one, stream.went_into)) return std::nullopt;
   const auto eaten = eaten_here(one);
   if (eaten && eaten->status() == Status::confirmed) return std::nullopt;
   auto result =
@@ -85,6 +97,7 @@ std::optional<Finding> find_silent(const Case& one) {
   result.doubts = unwatched(one);
   std::erase_if(result.doubts, [](const std::string& d) { return d.starts_with("kernel"); });
   if (eaten) result.doubts.push_back(fmt::format("{} is not excluded", eaten->cause));
+  if (inside) result.doubts.push_back(fmt::format("{} did not pass on what went into it", stream.went_into));
   if (link && one.complaint->weak) result.doubts.push_back("which end noticed is not known: the link may be its own");
   result.culprit = {.kind = "peer", .name = name_of(other(victim)), .detail = timer};
   if (link) {

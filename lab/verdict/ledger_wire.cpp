@@ -145,8 +145,11 @@ void Ledger::take(const evidence::Segment& segment, Mark mark) {
   const auto sighting = sighting_of(segment, found.from);
   if (sighting.leaving) sent(conn, found.from, segment, mark);
   if (sighting.arriving) arrived(conn, found.from, segment, mark);
-  if (!sighting.leaving && !sighting.arriving)
-    conn.stream[found.from].last_seen = segment.netns + (segment.outgoing ? " out " : " in ") + segment.device;
+  if (!sighting.leaving && !sighting.arriving) {
+    auto& stream = conn.stream[found.from];
+    stream.last_seen = segment.netns + (segment.outgoing ? " out " : " in ") + segment.device;
+    stream.went_into = segment.outgoing ? "" : segment.netns;
+  }
   note_translation(conn, found.from, segment, mark);
 }
 

@@ -22,9 +22,11 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
     const auto& conn = one.conn;
     const Who sender = other(receiver);
     const bool shut = conn.stream[receiver].zero_window && conn.stream[receiver].window == 0;
-    // More to send than the window holds, and nothing under way: the sender waits for it to open.
+    // More to send than the window holds, and nothing under way: the sender waits for it to open. What a rule eats on
+    // its way out looks the same: TCP takes that for a full queue and tries again (tcp_send_probe0,
+    // net/ipv4/tcp_output.c).
     const auto& sending = conn.socket[sender];
-    const bool slit = sending && sending->state.timer == "probe" &&
+    const bool slit = open_hits(one, true).empty() && sending && sending->state.timer == "probe" &&
                       sending->state.not_sent > sending->state.send_window && sending->state.send_window > 0 &&
                       sending->state.unacked == 0;
     const bool narrow = shut || slit;

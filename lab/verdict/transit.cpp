@@ -88,7 +88,8 @@ Gap Case::gap(Who from) const {
   };
   if (then.open) {
     gap.on_wire = true;
-    const auto repeated = stream.repeats ? plural(stream.repeats, "repetition") : "never repeated";
+    auto repeated = stream.repeats ? plural(stream.repeats, "repetition") : "never repeated";
+    if (!stream.last_seen.empty()) repeated += ", last seen at " + stream.last_seen;
     add(record("wire",
                stream.acked == stream.next
                    ? fmt::format("{}: sent up to number {}, acknowledged too late, {}", way(from), stream.next, repeated)

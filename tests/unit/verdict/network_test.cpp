@@ -105,6 +105,25 @@ TEST(PeerSilent, LookAlikeARuleOnTheRouter) {
   EXPECT_VERDICT(s, "firewall/drop", "confirmed");
 }
 
+TEST(PeerSilent, LostInsideTheRouterWithNoRuleThatWouldHaveEatenIt) {
+  auto s = routed(2).end();
+  EXPECT_VERDICT(s, "network/peer-silent", "likely");
+}
+
+// Ahead of where tracing begins.
+TEST(PeerSilent, LookAlikeARuleOnTheRouterThatLeavesNoTrace) {
+  auto s = routed(2);
+  s.netns("router", "", false).rule({.hook = "ingress"}, 2).end();
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "firewall/drop");
+  EXPECT_NE(s.judge().run.cause, "network/peer-silent");
+}
+
+TEST(PeerSilent, ARuleOnTheRouterThatAteNothing) {
+  auto s = routed(3);
+  s.netns("router", "", false).rule({.hook = "ingress"}, 0).end();
+  EXPECT_VERDICT(s, "network/peer-silent", "confirmed");
+}
+
 TEST(PeerSilent, WithEventsMissing) {
   for (const auto* source : {"wire", "nft-trace", "changes", "actors"}) {
     auto s = routed(3).end();

@@ -99,6 +99,20 @@ TEST(ReceiveBuffer, Typical) {
   EXPECT_VERDICT(s, "limits/receive-buffer", "confirmed");
 }
 
+// TCP takes what a rule eats on its way out for a full queue: unsent, and the probe timer runs.
+TEST(ReceiveBuffer, LookAlikeARuleEatsTheRestOfAReply) {
+  Story s;
+  s.handshake().act('S', "send 9000", {.bytes = 9000}).wire("S>C PA 1:1001").wire("C>S A");
+  s.traced("S>C PA 1001:9001").wait(210).traced("S>C PA 1001:9001");
+  s.socket('S', {.timer = "probe", .not_sent = 8000, .backoff = 1, .pids = {kServerPid}, .send_window = 4000})
+      .socket('C', {.pids = {kClientPid}})
+      .act('C', "recv 64", {.bytes = 1000})
+      .recv_timeout('C', 500)
+      .rule({}, 2)
+      .end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+}
+
 TEST(ReceiveBuffer, LookAlikeNotReading) {
   Story s;
   s.handshake()

@@ -95,7 +95,7 @@ class Story {
     std::uint32_t rq = 0, unacked = 0, not_sent = 0, retransmits = 0, backoff = 0, inode = 1;
     std::vector<int> pids;
     std::string options;
-    std::uint32_t timer_ms = 0;
+    std::uint32_t timer_ms = 0, send_window = 0;
   };
   Story& socket(char who, const Socket& socket);
   Story& socket(char who) { return socket(who, Socket()); }

@@ -108,6 +108,7 @@ Story& Story::socket(char who, const Socket& s) {
                         .receive_queue = s.rq,
                         .unacked = s.unacked,
                         .not_sent = s.not_sent,
+                        .send_window = s.send_window,
                         .inode = s.inode,
                         .pids = s.pids,
                         .options = s.options};
