@@ -1,5 +1,6 @@
 // Connection tracking's flows: one connection under two names, as the client sees it and as the server does.
 #include <algorithm>
+#include <utility>
 
 #include "verdict/ledger.hpp"
 
@@ -22,11 +23,12 @@ void Ledger::take(const evidence::Flow& flow, Mark mark) {
     if (!conn.wire && conn.server == flow.original_target) conn.server = flow.reply_source;
     if (flow.original_target != flow.reply_source && conn.server == flow.reply_source)
       conn.asked = flow.original_target;
+    // The last is what it goes by between the hooks: the target is translated at prerouting, the source at postrouting.
     const auto index = index_of(conn);
-    if (!find(flow.original_source, flow.original_target).conn)
-      alias(flow.original_source, flow.original_target, index, Who::client);
-    if (!find(flow.reply_target, flow.reply_source).conn)
-      alias(flow.reply_target, flow.reply_source, index, Who::client);
+    for (const auto& [source, target] : {std::pair{flow.original_source, flow.original_target},
+                                         {flow.reply_target, flow.reply_source},
+                                         {flow.original_source, flow.reply_source}})
+      if (!find(source, target).conn) alias(source, target, index, Who::client);
   }
   if (flow.kind == "destroy" && !conn.flow_gone) conn.flow_gone = mark;
 }
