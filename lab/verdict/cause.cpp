@@ -51,6 +51,7 @@ Culprit rule_culprit(const Facts& facts, const Hits& hits) {
   if (const auto at = facts.rules.find(hits.key); at != facts.rules.end()) {
     const auto& state = at->second.state;
     if (culprit.text.empty()) culprit.text = state.text;
+    if (culprit.text != state.text) return culprit;  // loaded since, under the same handle
     if (culprit.name.empty()) culprit.name = state.name;
     if (culprit.hook.empty()) culprit.hook = state.hook;
     culprit.place = state.file;

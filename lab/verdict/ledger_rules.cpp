@@ -169,6 +169,7 @@ void Ledger::take(const evidence::RuleState& rule, Mark mark) {
   } else {
     one.at_end = true;
     one.end = mark;
+    if (one.at_start && one.state.text != rule.text) one.packets_before = 0;  // another one by now
   }
   one.packets = rule.packets;
   one.state = rule;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "evidence/collectors/collector.hpp"
 #include "evidence/collectors/rulebook.hpp"
@@ -36,8 +37,7 @@ class RuleTrace : public Source {
     drain(sink);
     book_.read(asking_);
     for (auto& kept : hits_) {
-      kept.hit.hook = book_.hook_of(kept.hit.family, kept.hit.table, kept.base_chain);
-      book_.join(kept.hit);
+      join(kept);
       put(sink, kept.t_ns, std::move(kept.hit));
     }
     hits_.clear();
@@ -60,14 +60,27 @@ class RuleTrace : public Source {
     std::int64_t t_ns;
     TraceHit hit;
     std::string base_chain;  // a jumped-to chain has no hook of its own
+    bool joined = false;
   };
+
+  void join(Kept& kept) const {
+    if (std::exchange(kept.joined, true)) return;
+    kept.hit.hook = book_.hook_of(kept.hit.family, kept.hit.table, kept.base_chain);
+    book_.join(kept.hit);
+  }
 
   void see(const nlmsghdr& message) {
     if (NFNL_SUBSYS_ID(message.nlmsg_type) != NFNL_SUBSYS_NFTABLES) return;
-    if (NFNL_MSG_TYPE(message.nlmsg_type) == NFT_MSG_TRACE)
-      trace(message);
-    else
-      book_.see(message);
+    const auto type = NFNL_MSG_TYPE(message.nlmsg_type);
+    if (type == NFT_MSG_TRACE) return trace(message);
+    if (type == NFT_MSG_DELRULE) settle(nft::rule_of(message));
+    book_.see(message);
+  }
+
+  // A table that is loaded anew counts its handles from the beginning: whoever met this one met no later rule.
+  void settle(const nft::KernelRule& gone) {
+    for (auto& kept : hits_)
+      if (kept.hit.handle == gone.handle && kept.hit.table == gone.table && kept.hit.family == gone.family) join(kept);
   }
 
   void trace(const nlmsghdr& message) {
