@@ -41,10 +41,7 @@ std::optional<Standstill> standstill(const Case& one) {
     s.unread = s.delivered > s.read;
   else if (seen && seen->state.state != "TIME_WAIT")
     s.unread = waiting_in(seen->state) > 0;
-  s.inside = one.complaint->facing;
-  if (const auto& pending = one.conn.acts[doer].pending;
-      pending && pending->kind == Kind::read && pending->start <= one.complaint->at.t)
-    s.inside = pending;
+  s.inside = one.reading();
   // A step that reads until it has enough takes what comes, and tells only at its end how much that was; the socket's
   // queue says whether it did (a thread that was killed in its read takes nothing).
   if (s.inside && (s.inside->exact || s.inside->to_eof) && s.unread == std::optional(true)) {

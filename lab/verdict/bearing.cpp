@@ -77,12 +77,20 @@ bool moves_or_ends(Kind kind) {
   return kind == Kind::read || kind == Kind::write || kind == Kind::shut || kind == Kind::close;
 }
 
+// It was inside the next read when the other end gave up: what it did not get then was not there.
+bool reads_again(const Case& one, const Deed& failed) {
+  const auto now = one.reading();
+  return one.starved() && failed.kind == Kind::read && now && now->pid == failed.pid && now->start >= failed.end;
+}
+
 }  // namespace
 
 Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
   const auto& trouble = *snag.trouble;
   const auto& deed = trouble.deed;
   const bool here = trouble.conn != Mark::nowhere && trouble.conn == index_of(one);
+  if (here && reads_again(one, deed))
+    return {.aside = true, .doubts = {fmt::format("it was reading again after the failed {}", deed.call)}};
   if (here && moves_or_ends(deed.kind)) return {};
   if (deed.kind == Kind::accept && who == Who::server && one.unaccepted().value_or(false)) return {};
   const auto closer = one.closer(who);

@@ -124,6 +124,13 @@ std::optional<bool> Case::unaccepted() const {
   return std::nullopt;
 }
 
+std::optional<Deed> Case::reading() const {
+  if (!complaint) return std::nullopt;
+  const auto& pending = conn.acts[other(complaint->victim)].pending;
+  if (pending && pending->kind == Kind::read && pending->start <= complaint->at.t) return pending;
+  return complaint->facing;
+}
+
 bool Case::accepted() const { return unaccepted() == std::optional(false); }
 
 namespace {

@@ -78,6 +78,7 @@ class Case {
   std::int64_t until() const;  // nothing later matters
 
   std::set<int> holders(Who who) const;    // processes that held that end, or the listener it waited in
+  std::optional<Deed> reading() const;     // the read that the other end was in when the victim complained
   bool accepted() const;                   // the server's program took it out of the queue, as far as can be known
   std::optional<bool> unaccepted() const;  // when the victim gave up; true or false where it is known
   bool acts_known(Who who) const;          // every call of its holders would have been seen

@@ -22,6 +22,15 @@ TEST(SeccompErrno, AConnectThatAFilterAnsweredIsNoPathsFault) {
   }
 }
 
+// It reads again and waits: what was lost on the way is why.
+TEST(SeccompErrno, AReadThatItTriedAgain) {
+  Story s;
+  s.handshake().filter(kServerPid, "recvfrom", "errno", EAGAIN).recv_fails('S', EAGAIN).waiting('S', "recv 64");
+  s.act('C', "send 12", {.bytes = 12}).wire("C>S PA 1:13").traced("C>S PA 1:13", {.hook = "input"});
+  s.wait(210).wire("C>S PA 1:13").traced("C>S PA 1:13", {.hook = "input"}).recv_timeout('C', 500);
+  EXPECT_VERDICT(s.end(), "firewall/drop", "confirmed");
+}
+
 TEST(SeccompErrno, ReadFailsAndItEnds) {
   Story s;
   s.handshake()
