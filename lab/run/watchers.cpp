@@ -46,7 +46,9 @@ void Watchers::open(const std::vector<sandbox::Netns>& namespaces, const Options
   for (const auto& ns : namespaces)
     sandbox::inside(ns, [&] {
       for (const auto& known : known_sources())
-        try_to(known.name, [&] { sources_.push_back({known.make(ns.name, options), ""}); });
+        try_to(known.name, [&] {
+          sources_.push_back({known.make(ns.name, options), "", namespaces.size() > 1 ? &ns : nullptr});
+        });
       try_to("sockets", [&] { sockets_.push_back({evidence::make_sockets(ns.name), ""}); });
       if (off(options, "sockets")) readiness_.push_back({evidence::make_sockets(ns.name), ""});
     });
@@ -63,8 +65,18 @@ void Watchers::use(Watched<Kind>& one, const Use& with) {
   }
 }
 
+// libnftables reads the rules' texts in the namespace of the thread.
+void Watchers::use_inside(Watched<evidence::Source>& one, const std::function<void(evidence::Source&)>& with) {
+  use(one, [&](auto& source) {
+    if (one.where)
+      sandbox::inside(*one.where, [&] { with(source); });
+    else
+      with(source);
+  });
+}
+
 void Watchers::start(evidence::Sink& sink) {
-  for (auto& one : sources_) use(one, [&](auto& source) { source.start(sink); });
+  for (auto& one : sources_) use_inside(one, [&](auto& source) { source.start(sink); });
   for (auto& one : sockets_) use(one, [&](auto& source) { source.start(sink); });
 }
 
@@ -103,7 +115,7 @@ void Watchers::finish(evidence::Sink& sink) {
   drain(sink);
   for (auto& one : sockets_) use(one, [&](auto& source) { source.finish(sink); });
   use(processes_, [&](auto& source) { source.snapshot(sink, "end"); });
-  for (auto& one : sources_) use(one, [&](auto& source) { source.finish(sink); });
+  for (auto& one : sources_) use_inside(one, [&](auto& source) { source.finish(sink); });
 }
 
 namespace {

@@ -35,10 +35,12 @@ class Watchers {
   template <class Kind>
   struct Watched {
     std::unique_ptr<Kind> source;
-    std::string failed;  // "" while it works
+    std::string failed;                     // "" while it works
+    const sandbox::Netns* where = nullptr;  // of several: begun and ended inside it
   };
   template <class Kind, class Use>
   static void use(Watched<Kind>& one, const Use& with);
+  static void use_inside(Watched<evidence::Source>& one, const std::function<void(evidence::Source&)>& with);
   template <class Kind>
   using All = std::vector<Watched<Kind>>;
 
