@@ -102,6 +102,11 @@ std::optional<Finding> find_closed(const Case& one) {
   if (one.complaint->what != What::eof && stream.fin && stream.rst && stream.rst.t - stream.fin.t > 500'000'000 &&
       !one.facts.complete("kernel"))
     result->doubts.push_back("whether FIN_WAIT2 had run out before the reset is not known (kernel: off)");
+  const bool answered = one.complaint->what == What::cut && one.victim() == who &&
+                        std::any_of(one.conn.hits.begin(), one.conn.hits.end(), [&](const Hits& h) {
+                          return h.rule && h.action == "reject" && h.from == who && h.fin;
+                        });
+  if (answered) result->doubts.push_back("a rule rejected its FIN: the other end was never told");
   if (closer.how == How::exec) result->summary += " (closed by an exec)";
   return result;
 }

@@ -83,6 +83,13 @@ bool reads_again(const Case& one, const Deed& failed) {
   return one.starved() && failed.kind == Kind::read && now && now->pid == failed.pid && now->start >= failed.end;
 }
 
+// What it had sent before is what the other end waited for, and was lost on the way.
+bool lost_before(const Case& one, Who who, const Deed& failed) {
+  if (!one.starved()) return false;
+  const auto gap = one.gap(who);
+  return gap.any && gap.since && gap.since.t < failed.start;
+}
+
 }  // namespace
 
 Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
@@ -91,6 +98,8 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
   const bool here = trouble.conn != Mark::nowhere && trouble.conn == index_of(one);
   if (here && reads_again(one, deed))
     return {.aside = true, .doubts = {fmt::format("it was reading again after the failed {}", deed.call)}};
+  if (here && moves_or_ends(deed.kind) && lost_before(one, who, deed))
+    return {.aside = true, .doubts = {fmt::format("what it had sent before the failed {} was lost", deed.call)}};
   if (here && moves_or_ends(deed.kind)) return {};
   if (deed.kind == Kind::accept && who == Who::server && one.unaccepted().value_or(false)) return {};
   const auto closer = one.closer(who);

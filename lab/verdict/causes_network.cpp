@@ -97,6 +97,8 @@ std::optional<Finding> find_silent(const Case& one) {
   result.doubts = unwatched(one);
   std::erase_if(result.doubts, [](const std::string& d) { return d.starts_with("kernel"); });
   if (eaten) result.doubts.push_back(fmt::format("{} is not excluded", eaten->cause));
+  if (stream.arrived_to && behind(stream.acked, stream.arrived_to) && !link)
+    result.doubts.push_back(fmt::format("what was not acknowledged had arrived at the {}", name_of(other(victim))));
   if (inside) result.doubts.push_back(fmt::format("{} did not pass on what went into it", stream.went_into));
   if (link && one.complaint->weak) result.doubts.push_back("which end noticed is not known: the link may be its own");
   result.culprit = {.kind = "peer", .name = name_of(other(victim)), .detail = timer};
@@ -125,6 +127,8 @@ std::optional<Finding> injected(const Case& one, std::string_view name, bool fin
   if (!fin && (one.conn.untranslated || one.conn.strays))
     result.doubts.push_back(
         "a segment went out under another address than the connection's: it may have been answered");
+  if (one.conn.rewritten)
+    result.doubts.push_back("a rule had rewritten segments of this connection: it may have made it of one of them");
   result.culprit = {.kind = "peer",
                     .name = "neither end",
                     .detail = fmt::format("the closing segment bears the {}'s address", name_of(one.closing.from))};

@@ -241,6 +241,7 @@ void Ledger::arrived(Conn& conn, Who from, const evidence::Segment& segment, Mar
   auto& back = conn.stream[other(from)];
   const bool fin = has(segment, 'F'), rst = has(segment, 'R');
   ++stream.arrived;
+  if (segment.length) stream.arrived_to = segment.seq + segment.length;
   if (fin && !stream.fin) {  // seen arriving without having left: not that end's own
     ++stream.fins;
     stream.fin = mark;

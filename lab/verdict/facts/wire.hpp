@@ -30,6 +30,7 @@ struct Stream {
   bool late_rst = false;                       // a reset after both had finished
   std::uint32_t fins_left = 0, rsts_left = 0;  // seen leaving the end's own namespace (routed)
   std::uint32_t left = 0, arrived = 0;         // segments seen leaving this end, arriving at the other
+  std::uint32_t arrived_to = 0;                // routed: one past the last byte that was seen arriving, where one was
   std::string last_seen;                       // routed: where the last segment that did not arrive was seen
   std::string went_into;                       // routed: the namespace in between that this was on its way into
   std::uint8_t ttl = 0, closing_ttl = 0;       // of its first segment; of its first FIN or RST

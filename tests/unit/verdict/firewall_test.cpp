@@ -226,5 +226,15 @@ TEST(Mangled, ErrorsBeyondThatAreTold) {
   EXPECT_EQ(s.verdict().cause, "firewall/mangled");
 }
 
+// The client closed of its own accord; its FIN was refused, and the server waits on.
+TEST(RejectReset, OfTheFin) {
+  Story s;
+  s.handshake().send('C', 12).recv('S', 12).send('S', 3).recv('C', 3).waiting('S', "recv-until-eof").close('C');
+  s.wire("C>S FA").traced("C>S FA",
+                          {.hook = "input", .action = "reject", .text = "tcp flags fin reject with tcp reset"});
+  s.wire("S>C R").wait(500);
+  EXPECT_NOT_WRONGLY_CONFIRMED(s.end(), "firewall/reject-reset");
+}
+
 }  // namespace
 }  // namespace lab::verdict

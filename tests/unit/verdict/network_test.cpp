@@ -57,6 +57,21 @@ TEST(InjectedReset, LookAlikeAResetOfTheVictimsOwnAddress) {
   EXPECT_NE(s.verdict().cause, "network/injected-reset") << told(s.verdict());
 }
 
+// A rule that writes flags can make a reset of a segment.
+TEST(InjectedReset, LookAlikeARuleThatRewrites) {
+  for (const bool rewritten : {false, true}) {
+    Story s;
+    s.handshake().waiting('S', "recv 64").send('C', 12);
+    if (rewritten) s.traced("S>C A", {.action = "", .text = "tcp sport 8080 tcp flags set rst", .verdict = "continue"});
+    s.wire("S>C R 1").wait(5).recv_fails('C', ECONNRESET).socket('S', {.pids = {kServerPid}});
+    s.end();
+    if (rewritten)
+      EXPECT_VERDICT(s, "firewall/mangled", "likely");
+    else
+      EXPECT_VERDICT(s, "network/injected-reset", "confirmed");
+  }
+}
+
 TEST(InjectedReset, WithEventsMissing) {
   for (const auto* source : {"wire", "nft-trace", "sockets", "actors", "counters", "kernel"}) {
     Story s;
@@ -103,6 +118,11 @@ TEST(PeerSilent, LookAlikeARuleOnTheRouter) {
   auto s = routed(2);
   s.netns("router", "", false).traced("C>S PA 1:13", {.hook = "forward"}).end();
   EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+}
+
+TEST(PeerSilent, LookAlikeItArrivedAndWasNotAcknowledged) {
+  auto s = routed(4).end();
+  EXPECT_VERDICT(s, "network/peer-silent", "likely");
 }
 
 TEST(PeerSilent, LostInsideTheRouterWithNoRuleThatWouldHaveEatenIt) {

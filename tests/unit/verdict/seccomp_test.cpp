@@ -31,6 +31,16 @@ TEST(SeccompErrno, AReadThatItTriedAgain) {
   EXPECT_VERDICT(s.end(), "firewall/drop", "confirmed");
 }
 
+// The answer was lost before: that its close failed as well keeps nothing from the client that it waits for.
+TEST(SeccompErrno, ACloseBehindALostAnswer) {
+  Story s;
+  s.handshake().send('C', 12).recv('S', 12).act('S', "send 6", {.bytes = 6});
+  s.wire("S>C PA 1:7").traced("S>C PA 1:7", {.hook = "input"}).filter(kServerPid, "close", "errno", EIO);
+  s.act('S', "close", {.error = EIO}).wait(210).wire("S>C PA 1:7").traced("S>C PA 1:7", {.hook = "input"});
+  s.recv_timeout('C', 500);
+  EXPECT_VERDICT(s.end(), "firewall/drop", "confirmed");
+}
+
 TEST(SeccompErrno, ReadFailsAndItEnds) {
   Story s;
   s.handshake()
