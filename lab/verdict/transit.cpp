@@ -90,11 +90,9 @@ Gap Case::gap(Who from) const {
     gap.on_wire = true;
     auto repeated = stream.repeats ? plural(stream.repeats, "repetition") : "never repeated";
     if (!stream.last_seen.empty()) repeated += ", last seen at " + stream.last_seen;
+    const auto acked = stream.acked == stream.next ? "too late" : fmt::format("up to {}", stream.acked);
     add(record("wire",
-               stream.acked == stream.next
-                   ? fmt::format("{}: sent up to number {}, acknowledged too late, {}", way(from), stream.next, repeated)
-                   : fmt::format("{}: sent up to number {}, acknowledged up to {}, {}", way(from), stream.next,
-                                 stream.acked, repeated),
+               fmt::format("{}: sent up to number {}, acknowledged {}, {}", way(from), stream.next, acked, repeated),
                then.open_since, stream.last_repeat),
         then.open_since);
   } else if (stream.syns > 1 && !conn.handshake) {

@@ -1,5 +1,5 @@
-// --set KEY=VALUE, several of them, one a line, on a scenario that has something of everything. What can be set is read as a
-// scenario too; that takes fifty times as long, and most inputs can't be set.
+// --set KEY=VALUE, several of them, one a line, on a scenario that has something of everything. What can be set is read
+// as a scenario too, which takes most of the time.
 #include <string>
 
 #include "scenario/reader.hpp"
