@@ -81,6 +81,18 @@ const Hits* late_eater(const Case& one) {
   return at == all.end() ? nullptr : &*at;
 }
 
+// What ate the answers to keepalive's probes, so that TCP gave up: nothing sends an ACK again.
+const Hits* answers_eater(const Case& one) {
+  const auto& c = *one.complaint;
+  const auto& asking = one.conn.stream[c.victim];
+  if (!c.deed || c.deed->error != ETIMEDOUT || !asking.probes || asking.open()) return nullptr;
+  for (const auto& hits : one.conn.hits)
+    if (hits.rule && !rejects(hits) && hits.from == other(c.victim) && hits.pure_ack == hits.count &&
+        hits.first.t > asking.acked_at.t && hits.last.t <= one.until())
+      return &hits;
+  return nullptr;
+}
+
 // Acknowledgements alone keep no answer back: what the victim waited for had not been written, and it was not TCP that
 // gave up.
 bool kept_nothing_back(const Case& one, const Hits& hits) {
@@ -113,9 +125,11 @@ std::string rule_text(const Hits& hits) {
 
 std::optional<Finding> find_drop(const Case& one) {
   if (!one.starved()) return std::nullopt;
-  const auto* in_the_end = eater(one);
-  if (const auto* hits = in_the_end ? in_the_end : late_eater(one)) {
-    auto result = finding(one, "firewall/drop", in_the_end ? hits->open_first.t : hits->first.t);
+  const auto* hits = eater(one);
+  if (!hits) hits = late_eater(one);
+  if (!hits) hits = answers_eater(one);
+  if (hits) {
+    auto result = finding(one, "firewall/drop", hits->open_first ? hits->open_first.t : hits->first.t);
     result.mechanism.push_back(hit_record(one.facts, *hits, "dropped"));
     result.culprit = rule_culprit(one.facts, *hits);
     result.culprit.detail = fmt::format("{}, {}", hits->hook, way(hits->from));
@@ -245,7 +259,7 @@ std::string no_rule(const Case& one) {
   for (const auto& hits : one.conn.hits)
     if (hits.rule) {
       met += hits.count;
-      open += hits.open_first ? 1 : 0;
+      open += hits.open_first || hits.pure_ack ? 1 : 0;  // an ACK is not sent again
     }
   std::uint64_t moved = 0;
   for (const auto& [key, rule] : one.facts.rules)

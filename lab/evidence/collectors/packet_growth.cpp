@@ -7,7 +7,7 @@
 namespace lab::evidence {
 namespace {
 
-constexpr std::int64_t kApart = 10'000'000;
+constexpr std::int64_t kApart = 10'000'000;  // ns
 
 }  // namespace
 

@@ -23,6 +23,15 @@ Story eaten_on_the_way_out() {
   return s;
 }
 
+TEST(FirewallDrop, TheAnswersToKeepalivesProbes) {
+  Story s;
+  s.handshake().send('C', 12).recv('S', 12).send('S', 3).recv('C', 3).waiting('C', "sleep 5s").wait(1000);
+  for (int probe = 0; probe < 2; ++probe) s.wire("S>C A 3").wire("C>S A").traced("C>S A", {.hook = "input"}).wait(1000);
+  s.built('S', "TCP_KEEPALIVE_TIMEOUT", "ESTABLISHED").act('S', "recv 64", {.error = ETIMEDOUT, .ms = 3000});
+  s.rule({.hook = "input"}, 2).end();
+  EXPECT_VERDICT(s, "firewall/drop", "confirmed");
+}
+
 TEST(FirewallDrop, OnTheWayOut) {
   auto s = eaten_on_the_way_out().end();
   EXPECT_VERDICT(s, "firewall/drop", "confirmed");
