@@ -25,6 +25,7 @@ class PacketGrowth {
   void turn();
   PacketRing* ring() { return phase_ == Phase::growing ? nullptr : ring_.get(); }
   bool queues() const { return phase_ < Phase::settling; }
+  bool leaves_queues() const { return phase_ == Phase::settling; }  // for the first reading without them
   // Of a packet from the ring, or from a queue: whether it was seen the other way already.
   bool twin(const Captured& packet, bool from_ring);
 

@@ -157,19 +157,13 @@ void PacketTap::read_ring() {
   growth_->ring()->read([this](const Captured& packet) { hold(packet, true); });
 }
 
-// The queues stay open, since closing them waits.
-void PacketTap::leave_queues() {
-  for (const auto& socket : sockets_) receive_nothing(socket.get());
-  queues_left_ = true;
-}
-
 void PacketTap::drain(const std::function<void(const Packet&)>& each) {
   if (growth_) growth_->turn();
   const auto now = realtime_ns();
   if (!growth_ || growth_->queues())
     read_queues(now);
-  else if (!queues_left_)
-    leave_queues();
+  else if (growth_->leaves_queues())
+    for (const auto& socket : sockets_) receive_nothing(socket.get());  // closing them would wait
   if (growth_ && growth_->ring()) read_ring();
   if (!growth_ && held_.size() >= kBulk)
     growth_ = std::make_unique<PacketGrowth>(sockets_.front().get(), incoming_only_);

@@ -46,9 +46,8 @@ class PacketTap {
   void read(std::size_t socket, std::int64_t until_ns);
   void read_queues(std::int64_t until_ns);
   void read_ring();
-  void leave_queues();
 
-  bool incoming_only_, hurry_, queues_left_ = false;
+  bool incoming_only_, hurry_;
   std::vector<sys::Descriptor> sockets_;
   std::size_t filling_ = 0;     // the socket with the latest packet
   std::vector<Captured> held_;  // read and not delivered
