@@ -170,16 +170,23 @@ class Privileges(Case):
         lab = subprocess.Popen([LAB, "run", "./waits.toml", "-o", "jsonl"], cwd=self.folder, env=self.environment(),
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         try:
-            # The client's process is there: the sandbox stands. Children of init, which is lab's child.
+            # A connection is there: the sandbox stands. Actors are forked before, and wait for lab's word.
             def children(pid):
                 try:
                     with open(f"/proc/{pid}/task/{pid}/children") as file:
                         return [int(p) for p in file.read().split()]
                 except FileNotFoundError:
                     return []
-            actors = []
-            while len(actors) < 2 and lab.poll() is None:
-                actors = [a for init in children(lab.pid) for a in children(init)]
+            def connected(pid):
+                try:
+                    with open(f"/proc/{pid}/net/tcp") as file:
+                        return any(line.split()[3] == "01" for line in file.readlines()[1:])
+                except OSError:
+                    return False
+            def stands():
+                return any(connected(actor) for init in children(lab.pid) for actor in children(init))
+            while not stands():
+                self.assertIsNone(lab.poll())
             def held(pid, which):
                 with open(f"/proc/{pid}/status") as file:
                     return int(re.search(rf"{which}:\t(\w+)", file.read())[1], 16)
