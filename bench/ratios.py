@@ -207,8 +207,11 @@ def main():
     unknown = set(arguments.what) - set(parts)
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    build = arguments.build.resolve()
+    if not (build / "lab").exists():
+        parser.error(f"no lab in {build}")
     os.chdir(SOURCE)
-    lab = Lab(arguments.build, arguments.lab)
+    lab = Lab(build, arguments.lab)
     with tempfile.TemporaryDirectory(prefix="lab-bench-") as folder:
         pathlib.Path(folder).chmod(0o755)
         for name in arguments.what or parts:
