@@ -105,6 +105,7 @@ std::string deed_text(const Process* process, Who who, const Deed& deed);
 std::string closes_text(const Closing& closing, const Case& one);
 std::string process_text(const Process* process);
 
+std::vector<Complaint> complaints(const Case& one);  // of all who were let down, in no order
 std::optional<Complaint> first_complaint(const Case& one);
 Closing first_closing(const Case& one);
 Closing decisive_closing(const Case& one);  // once the complaint is known

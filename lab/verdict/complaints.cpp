@@ -1,4 +1,4 @@
-// Who was let down first. A connection nobody complains about ended as both meant it to.
+// Who was let down. A connection nobody complains about ended as both meant it to.
 #include <algorithm>
 #include <cerrno>
 
@@ -221,77 +221,8 @@ class Docket {
   std::vector<Complaint> list_;
 };
 
-// A reset or FIN that an end sent because it had itself waited in vain: its own complaint comes first, although its
-// call returned a moment after the segment had left.
-const Complaint* behind_it(const std::vector<Complaint>& all, const Complaint& first, const Case& one) {
-  const bool closed = first.what == What::cut || first.what == What::eof || first.what == What::reset;
-  if (!closed || !one.closing.any) return nullptr;
-  for (const auto& c : all) {
-    if (c.victim != one.closing.from || c.victim == first.victim || !c.deed) continue;
-    const bool around = c.deed->start <= one.closing.at.t && c.deed->end >= one.closing.at.t - 1'000'000;
-    if (c.what == What::starved && c.deed->error && around) return &c;
-    if (c.what == What::failed && c.deed->start <= one.closing.at.t && c.deed->end <= one.closing.at.t + 1'000'000)
-      return &c;
-  }
-  return nullptr;
-}
-
-// TCP itself says that this end gave up waiting, or its side of the wire shows it.
-std::optional<Complaint> gave_up(const Case& one, const Complaint& first) {
-  if (!one.closing.any || one.closing.foreign() || (first.what != What::cut && first.what != What::eof))
-    return std::nullopt;
-  const Who who = one.closing.from;
-  const auto& built = one.conn.built[who];
-  const bool told = std::any_of(built.begin(), built.end(),
-                                [](const KernelReset& r) { return r.reason.find("TIMEOUT") != std::string::npos; });
-  const auto& closers = one.conn.acts[who].closers;
-  const bool counted = !one.closing.fin && closers.empty() && one.conn.stream[who].rst_acks &&
-                       one.facts.counter("TcpExtTCPAbortOnTimeout") > 0 && !one.acts_known(who);
-  const auto then = one.conn.at_closing.value_or(progress_of(one.conn));
-  const Who peer = other(who);
-  const bool repeating =
-      !one.acts_known(who) && ((then[peer].open && then[peer].repeats) || (then[who].open && then[who].repeats > 1));
-  if (!told && !counted && !repeating) return std::nullopt;
-  return Complaint{
-      .what = What::starved, .victim = who, .at = one.closing.at, .owed = true, .weak = !told, .then = then};
-}
-
-// A reset does an end that has closed no harm: it is the last of a process that died before it had read what came.
-std::optional<Complaint> died_unread(const Case& one, const Complaint& first) {
-  if (first.what != What::cut || !one.closing.fin || one.closing.from != first.victim) return std::nullopt;
-  const Who who = other(first.victim);
-  if (one.conn.acts[who].read >= one.conn.stream[first.victim].bytes) return std::nullopt;
-  if (who == Who::server && one.unaccepted().value_or(true)) return std::nullopt;
-  const auto closer = one.closer(who);
-  if (closer.how != Closer::How::signalled || !closer.process) return std::nullopt;
-  constexpr std::int64_t slack = 300'000;
-  const auto& process = *closer.process;
-  if (process.last && !process.last->pending && process.last->end > first.at.t + slack) return std::nullopt;
-  for (const auto& signal : process.signals)
-    if (signal.sent.signal == process.signal && signal.at.t > first.at.t + slack) return std::nullopt;
-  return Complaint{.what = What::died, .victim = who, .at = first.at, .owed = true, .then = first.then};
-}
-
 }  // namespace
 
-std::optional<Complaint> first_complaint(const Case& one) {
-  auto all = Docket(one).all();
-  if (all.empty()) return std::nullopt;
-  const auto first =
-      std::min_element(all.begin(), all.end(), [](const Complaint& a, const Complaint& b) { return a.at.t < b.at.t; });
-  if (const auto* cause = behind_it(all, *first, one)) return *cause;
-  if (auto waited = gave_up(one, *first)) return waited;
-  if (auto died = died_unread(one, *first)) return died;
-  // The call that failed says more than the reset on the wire that failed it.
-  if (first->what == What::cut)
-    for (const auto& c : all)
-      if (c.victim == first->victim && (c.what == What::reset || c.what == What::eof) && c.deed) {
-        auto told = c;
-        told.at = first->at;
-        told.then = first->then;
-        return told;
-      }
-  return *first;
-}
+std::vector<Complaint> complaints(const Case& one) { return Docket(one).all(); }
 
 }  // namespace lab::verdict

@@ -41,6 +41,25 @@ TEST(SeccompErrno, ACloseBehindALostAnswer) {
   EXPECT_VERDICT(s.end(), "firewall/drop", "confirmed");
 }
 
+// Both got over it: the client asked again, and what the server then wrote met a rule.
+TEST(SeccompErrno, AnAnswerFailedThatNobodyDiedOf) {
+  const Story::Rule rule{.action = "reject", .text = "tcp sport 8080 reject with tcp reset", .name = "a-reset"};
+  Story s;
+  s.handshake().send('C', 3).recv('S', 3).filter(kServerPid, "sendto", "errno", EAGAIN);
+  s.act('S', "send 1", {.error = EAGAIN}).recv_timeout('C', 300).send('C', 3).recv('S', 3);
+  s.act('S', "send 1", {.bytes = 1}).traced("S>C PA 1:2", rule).wire("C>S R 7").recv_fails('S', ECONNRESET);
+  EXPECT_VERDICT(s.end(), "firewall/reject-reset", "confirmed");
+}
+
+// The client gave up over it: that the server wrote again later changes nothing.
+TEST(SeccompErrno, AnAnswerFailedAndTheClientLeft) {
+  Story s;
+  s.handshake().send('C', 3).recv('S', 3).filter(kServerPid, "sendto", "errno", EAGAIN);
+  s.act('S', "send 1", {.error = EAGAIN}).recv_timeout('C', 300).send('C', 3).recv('S', 3).close('C').wire("C>S FA");
+  s.act('S', "send 1", {.bytes = 1}).wire("S>C PA 1:2").wire("C>S R 8").recv_fails('S', ECONNRESET);
+  EXPECT_VERDICT(s.end(), "seccomp/errno", "confirmed");
+}
+
 TEST(SeccompErrno, ReadFailsAndItEnds) {
   Story s;
   s.handshake()
