@@ -18,8 +18,8 @@ Loaded load(const std::string& text, const Flow& flow, const std::string& file, 
 // `nft list ruleset` of the calling thread's network namespace.
 std::string list_ruleset();
 // Traces a whole ruleset: a table of the lab's own ("inet lab-trace", owner flag set, gone with this object) sets
-// nftrace before the ruleset's chains see a packet, at prerouting and output, priority -350: chains before raw (-300)
-// are not traced. Make it after load().
+// nftrace before the ruleset's chains see a packet, at prerouting and output, at the first priority there is; where the
+// ruleset has a chain at ingress, also there, in a table of the netdev family. Make it after load().
 //
 // Covered, of all TCP segments, those of a proxy to its backend too: SYN, FIN and RST always; of the others the first
 // kFlowFirst of each flow and direction and then kFlowRate a second, so that a stalled flow's retransmissions are
@@ -29,8 +29,8 @@ std::string list_ruleset();
 class Tracing {
  public:
   static constexpr unsigned kFlowFirst = 32, kFlowRate = 10, kIcmpRate = 100,
-                            kRate = 2000;  // packets; packets a second
-  Tracing();
+                            kRate = 2000;         // packets; packets a second
+  explicit Tracing(bool more_will_come = false);  // rulesets that are loaded during the run may have any chain
   ~Tracing();
   Tracing(Tracing&&) noexcept;
 

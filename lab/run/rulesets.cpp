@@ -13,9 +13,10 @@ Rulesets::Rulesets(const scenario::Scenario& scenario, const std::vector<sandbox
     : flow_(flow_of(scenario)), netns_(netns_of_rules(namespaces)) {
   const auto& firewall = scenario.firewall;
   if (!firewall.ruleset.empty()) load(firewall.ruleset, firewall.ruleset_file, firewall.ruleset_line);
-  const auto comes_later = [](const auto& set) { return !set.second.whole.empty(); };
-  if (!firewall.ruleset.empty() || std::any_of(firewall.library.begin(), firewall.library.end(), comes_later))
-    sandbox::inside(netns_, [&] { tracing_ = std::make_unique<firewall::Tracing>(); });
+  const bool later = std::any_of(firewall.library.begin(), firewall.library.end(),
+                                 [](const auto& set) { return !set.second.whole.empty(); });
+  if (!firewall.ruleset.empty() || later)
+    sandbox::inside(netns_, [&] { tracing_ = std::make_unique<firewall::Tracing>(later); });
   if (!firewall.rules.empty()) add(firewall.rules);
 }
 

@@ -56,8 +56,7 @@ bool told_of_silence(const Hits& hits, bool link_down) {
          (link_down && (hits.reason.ends_with("NOROUTES") || hits.reason == "QDISC_DROP"));
 }
 
-// A rule in that namespace that lets not everything pass: ahead of where tracing begins (netdev, an early prerouting) a
-// rule eats without a trace.
+// A rule in that namespace that lets not everything pass: where its trace is off or was lost, it eats unseen.
 bool filtered_in(const Case& one, const std::string& netns) {
   return std::any_of(one.facts.rules.begin(), one.facts.rules.end(), [&](const auto& entry) {
     const auto& rule = entry.second;
