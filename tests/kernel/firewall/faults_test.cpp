@@ -1,10 +1,8 @@
 // What faults do to real connections, and what they leave alone.
 #include <map>
 
-#include "place.hpp"
-#include "rules.hpp"
+#include "faults.hpp"
 #include "system/error.hpp"
-#include "wire.hpp"
 
 namespace lab::test {
 namespace {
@@ -13,26 +11,8 @@ using namespace std::chrono_literals;
 using Op = Comparison::Op;
 using firewall::Ruleset;
 
-Rule acting(const std::string& name, RuleAction action, const std::function<void(Rule&)>& change = {}) {
-  auto rule = counting(name, change);
-  rule.action = action;
-  return rule;
-}
-
-// A client and its server's end.
-struct Pair {
-  Server listener;
-  sys::Descriptor client, server;
-  explicit Pair(Family family) : listener(family), client(dial(family)), server(listener.accept()) {}
-};
-
-std::string name(const ::testing::TestParamInfo<Family>& of) { return std::string(scenario::name_of(of.param)); }
-
-class Faults : public ::testing::TestWithParam<Family> {
- protected:
-  static Family family() { return GetParam(); }
-};
-INSTANTIATE_TEST_SUITE_P(Families, Faults, ::testing::Values(Family::ipv4, Family::ipv6), name);
+class Faults : public PerFamily {};
+INSTANTIATE_TEST_SUITE_P(Families, Faults, ::testing::Values(Family::ipv4, Family::ipv6), family_name);
 
 TEST_P(Faults, DropAfterHandshakeLetsTheHandshakePass) {
   in_namespace([] {
@@ -240,139 +220,6 @@ TEST_P(Faults, ConntrackMark) {
   });
 }
 
-// ---- connections at once
-
-class Connections : public ::testing::TestWithParam<std::tuple<Family, Hook>> {};
-INSTANTIATE_TEST_SUITE_P(Everywhere, Connections,
-                         ::testing::Combine(::testing::Values(Family::ipv4, Family::ipv6),
-                                            ::testing::Values(Hook::output, Hook::postrouting, Hook::prerouting,
-                                                              Hook::input)),
-                         [](const auto& of) {
-                           return std::string(scenario::name_of(std::get<0>(of.param))) + "_" +
-                                  std::string(scenario::name_of(std::get<1>(of.param)));
-                         });
-
-// Only those that were too many when they began, and all of theirs behind the handshake.
-TEST_P(Connections, TheThirdIsTooMany) {
-  in_namespace([] {
-    const auto [family, hook] = GetParam();
-    Ruleset ruleset(family, flow(family));
-    const auto wanted = [&, at = hook](const char* called, Comparison comparison, bool after) {
-      return counting(called, [&](Rule& r) {
-        r.hook = at, r.direction = Direction::both, r.match.connections = comparison, r.match.flags_set = kPsh;
-        if (after) r.match.after = after_handshake();
-      });
-    };
-    ruleset.add({wanted("more", {Op::more, 2}, false), wanted("after", {Op::more, 2}, true),
-                 wanted("least", {Op::at_least, 2}, false), wanted("most", {Op::at_most, 2}, false),
-                 wanted("less", {Op::less, 2}, false), wanted("equal", {Op::equal, 2}, false),
-                 wanted("unequal", {Op::not_equal, 2}, false)});
-    Server listener(family);
-    std::vector<sys::Descriptor> clients, servers;
-    for (int i = 0; i < 4; ++i) {
-      clients.push_back(dial(family));
-      servers.push_back(listener.accept());
-    }
-    for (int i = 0; i < 4; ++i) {
-      say(clients[i], "hello");
-      hear(servers[i], 5);
-      say(servers[i], "hello");
-      hear(clients[i], 5);
-    }
-    EXPECT_EQ(hits(ruleset, "more"), 4u);
-    EXPECT_EQ(hits(ruleset, "after"), 4u);
-    EXPECT_EQ(hits(ruleset, "least"), 6u);
-    EXPECT_EQ(hits(ruleset, "most"), 4u);
-    EXPECT_EQ(hits(ruleset, "less"), 2u);
-    EXPECT_EQ(hits(ruleset, "equal"), 2u);
-    EXPECT_EQ(hits(ruleset, "unequal"), 6u);
-    for (int i = 0; i < 3; ++i) {
-      clients[i].reset();
-      hear_end(servers[i]);
-      servers[i].reset();
-    }
-    // One is left, and the next is the second at once. The kernel forgets the ended ones when a new connection comes,
-    // but looks once a jiffy at most (net/netfilter/nf_conncount.c, last_gc): connections follow until it has looked.
-    bool forgotten = false;
-    for (int attempt = 0; attempt < 2000 && !forgotten; ++attempt) {
-      auto client = dial(family);
-      auto server = listener.accept();
-      const auto more = hits(ruleset, "more");
-      say(client, "hello");
-      hear(server, 5);
-      forgotten = hits(ruleset, "more") == more;
-      client.reset();
-      hear_end(server);
-    }
-    EXPECT_TRUE(forgotten);
-    EXPECT_EQ(hits(ruleset, "equal"), 3u);
-  });
-}
-
-TEST_P(Faults, TooManyConnectionsAreCutOffBehindTheHandshake) {
-  in_namespace([] {
-    Ruleset ruleset(family(), flow(family()));
-    ruleset.add({acting("it", RuleAction::reject_tcp_reset, [](Rule& r) {
-      r.match.connections = {Op::more, 1}, r.match.after = after_handshake();
-    })});
-    Pair first(family());
-    auto second = dial(family());
-    const auto served = first.listener.accept();
-    say(second, "hello");
-    EXPECT_EQ(read_error(second), ECONNRESET);
-    say(first.client, "hello");
-    EXPECT_EQ(hear(first.server, 5), "hello");
-  });
-}
-
-// ---- actions
-
-struct Answer {
-  RuleAction action;
-  std::uint8_t type4, code4, type6, code6;
-};
-
-TEST_P(Faults, EachRejectAnswersInItsOwnWay) {
-  const std::vector<Answer> answers = {{RuleAction::reject_port, 3, 3, 1, 4},
-                                       {RuleAction::reject_host, 3, 1, 1, 3},
-                                       {RuleAction::reject_net, 3, 0, 1, 0},
-                                       {RuleAction::reject_admin, 3, 13, 1, 1}};
-  for (const auto& answer : answers)
-    for (const auto hook : {Hook::output, Hook::prerouting, Hook::input})
-      in_namespace([&] {
-        SCOPED_TRACE(std::string(scenario::name_of(answer.action)) + " at " + std::string(scenario::name_of(hook)));
-        Ruleset ruleset(family(), flow(family()));
-        ruleset.add({acting("it", answer.action, [&](Rule& r) { r.hook = hook, r.match.after = after_handshake(); })});
-        Pair pair(family());
-        Wire wire;
-        say(pair.client, "refused");
-        EXPECT_TRUE(wait_for_hits(ruleset, "it", 1));
-        EXPECT_EQ(peek(pair.server), "");
-        std::uint64_t icmp = 0;
-        for (const auto& seen : wire.take()) {
-          if (!seen.icmp) continue;
-          ++icmp;
-          EXPECT_EQ(seen.type, family() == Family::ipv4 ? answer.type4 : answer.type6);
-          EXPECT_EQ(seen.code, family() == Family::ipv4 ? answer.code4 : answer.code6);
-        }
-        EXPECT_GE(icmp, 1u);
-      });
-}
-
-TEST_P(Faults, ResetEndsTheClientAndNotTheServer) {
-  for (const auto hook : {Hook::output, Hook::prerouting, Hook::input})
-    in_namespace([&] {
-      Ruleset ruleset(family(), flow(family()));
-      ruleset.add({acting("it", RuleAction::reject_tcp_reset,
-                          [&](Rule& r) { r.hook = hook, r.match.after = after_handshake(); })});
-      Pair pair(family());
-      say(pair.client, "refused");
-      EXPECT_EQ(read_error(pair.client), ECONNRESET);
-      EXPECT_EQ(hits(ruleset, "it"), 1u);
-      EXPECT_EQ(peek(pair.server), "");
-    });
-}
-
 TEST_P(Faults, DropsAtEveryHook) {
   for (const auto hook : {Hook::output, Hook::postrouting, Hook::prerouting, Hook::input})
     for (const auto direction : {Direction::to_server, Direction::to_client})
@@ -388,49 +235,6 @@ TEST_P(Faults, DropsAtEveryHook) {
         EXPECT_TRUE(wait_for_hits(ruleset, "it", 2));
         EXPECT_EQ(peek(to), "");
       });
-}
-
-// ---- ICMP answers
-
-struct Icmp {
-  const char* name;
-  std::uint8_t type4, code4, type6, code6;
-};
-
-TEST_P(Faults, IcmpAnswersByKindAndDirection) {
-  const std::vector<Icmp> kinds = {{"port-unreachable", 3, 3, 1, 4}, {"host-unreachable", 3, 1, 1, 3},
-                                   {"net-unreachable", 3, 0, 1, 0},  {"admin-prohibited", 3, 13, 1, 1},
-                                   {"frag-needed", 3, 4, 2, 0},      {"time-exceeded", 11, 0, 3, 0}};
-  in_namespace([&] {
-    Ruleset ruleset(family(), flow(family()));
-    std::vector<Rule> rules;
-    for (const auto& kind : kinds) {
-      rules.push_back(counting(kind.name, [&](Rule& r) { r.match.icmp = kind.name, r.direction = Direction::both; }));
-      rules.push_back(counting(std::string("not-") + kind.name,
-                               [&](Rule& r) { r.negated.emplace().icmp = kind.name, r.direction = Direction::both; }));
-    }
-    rules.push_back(
-        counting("unreachable", [](Rule& r) { r.match.icmp = "unreachable", r.direction = Direction::both; }));
-    for (const auto direction : {Direction::to_server, Direction::to_client})
-      rules.push_back(counting(direction == Direction::to_server ? "server" : "client",
-                               [&](Rule& r) { r.match.icmp = "frag-needed", r.direction = direction; }));
-    ruleset.add(rules);
-    Pair pair(family());
-    const auto client = local_port(pair.client);
-    const bool v4 = family() == Family::ipv4;
-    for (const auto& kind : kinds)
-      send_icmp(family(), v4 ? kind.type4 : kind.type6, v4 ? kind.code4 : kind.code6, client, 8080);
-    send_icmp(family(), v4 ? 3 : 2, v4 ? 4 : 0, 8080, client);  // tells the server that its segment was too big
-    send_icmp(family(), v4 ? 3 : 2, v4 ? 4 : 0, client, 8081);  // another flow's
-    for (const auto& kind : kinds) {
-      const std::uint64_t own = kind.name == std::string("frag-needed") ? 2 : 1;
-      EXPECT_EQ(hits(ruleset, kind.name), own) << kind.name;
-      EXPECT_EQ(hits(ruleset, std::string("not-") + kind.name), 7 - own) << kind.name;
-    }
-    EXPECT_EQ(hits(ruleset, "unreachable"), v4 ? 6u : 4u);
-    EXPECT_EQ(hits(ruleset, "server"), 1u);
-    EXPECT_EQ(hits(ruleset, "client"), 1u);
-  });
 }
 
 }  // namespace
