@@ -103,6 +103,7 @@ void confine(const Confinement& how, int keep_fd) {
   auto keep = how.keep;
   keep.push_back(keep_fd);
   sys::close_descriptors_except(keep);
+  check(::setpgid(0, 0), "process group");  // a program's kill(0) reaches its own processes, as a service's or a job's
   check(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no new privileges");
   if (!how.keep_capabilities)
     drop_capabilities();

@@ -54,8 +54,8 @@ std::optional<Finding> filtered(const Case& one, std::string_view name, bool (*m
 std::optional<Finding> find_errno(const Case& one) {
   auto result = filtered(one, "seccomp/errno", [](const Trouble& t) { return t.filter_action == "errno"; });
   if (result)
-    result->summary = fmt::format("A seccomp filter failed the {}'s {} with {}, and it gave up; {}", result->by,
-                                  result->culprit.name, result->culprit.detail, outcome_text(one));
+    result->summary = fmt::format("A seccomp filter failed the {}'s {} with {}{}; {}", result->by, result->culprit.name,
+                                  result->culprit.detail, one.gone() ? ", and it gave up" : "", outcome_text(one));
   return result;
 }
 

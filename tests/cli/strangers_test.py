@@ -41,6 +41,14 @@ class Strangers(Case):
         self.assertEqual(verdict["status"], status, said)
         return report
 
+    # A script's usual way to take its children along takes nobody else along.
+    @both_users
+    def test_a_script_that_ends_with_kill_0(self, rootless):
+        self.write("server.sh", "trap 'kill 0' EXIT\nsleep 60 &\nnc -l -p 8080 >/dev/null &\nsleep 0.3\nkill -9 $!\n")
+        report = self.verdict(rootless, "sh server.sh", f"{PYTHON} client.py")
+        client = next(actor for actor in report["actors"] if actor["role"] == "client")
+        self.assertNotIn("signal", client, report["verdict"]["summary"])
+
     # ---- Python
 
     @both_users
