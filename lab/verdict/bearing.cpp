@@ -90,6 +90,21 @@ bool lost_before(const Case& one, Who who, const Deed& failed) {
   return gap.any && gap.since && gap.since.t < failed.start;
 }
 
+// The same had failed before, and its thread had got on with its work.
+bool survived_before(const Process& process, const Trouble& trouble) {
+  const auto& deed = trouble.deed;
+  return std::any_of(process.troubles.begin(), process.troubles.end(), [&](const Trouble& earlier) {
+    return earlier.deed.call == deed.call && earlier.deed.error == deed.error && earlier.deed.end < deed.start &&
+           (!deed.tid || earlier.deed.tid == deed.tid) && got_on(earlier.then, deed.start);
+  });
+}
+
+// The end came all the same: its FIN is what the failed shutdown would have sent.
+bool closed_instead(const Case& one, Who who, const Deed& failed, const Closer& closer) {
+  return failed.kind == Kind::shut && one.closing.any && one.closing.fin && one.closing.from == who && closer.deed &&
+         closer.deed->start >= failed.end;
+}
+
 }  // namespace
 
 Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
@@ -100,6 +115,8 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
     return {.aside = true, .doubts = {fmt::format("it was reading again after the failed {}", deed.call)}};
   if (here && moves_or_ends(deed.kind) && lost_before(one, who, deed))
     return {.aside = true, .doubts = {fmt::format("what it had sent before the failed {} was lost", deed.call)}};
+  if (here && closed_instead(one, who, deed, one.closer(who)))
+    return {.aside = true, .doubts = {fmt::format("it closed behind the failed {}", deed.call)}};
   if (here && moves_or_ends(deed.kind)) return {};
   if (deed.kind == Kind::accept && who == Who::server && one.unaccepted().value_or(false)) return {};
   const auto closer = one.closer(who);
@@ -114,6 +131,10 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
   }
   if (got_on(trouble.then, end.value_or(one.until()))) {
     result.doubts.push_back(fmt::format("the thread got on with its work after the failed {}", deed.call));
+    result.aside = true;
+  }
+  if (!held && !here && survived_before(*snag.process, trouble)) {
+    result.doubts.push_back(fmt::format("{} had failed so before, and it had got on", deed.call));
     result.aside = true;
   }
   if (end && !held) weigh_time(deed, t, *end, result);

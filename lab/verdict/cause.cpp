@@ -101,8 +101,51 @@ std::string outcome_text(const Case& one) {
   return {};
 }
 
-std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer) {
+namespace {
+
+// What had been sent to it was lost on its way when it closed.
+bool lost_towards(const Case& one, Who who) {
+  if (!one.conn.at_closing) return false;
+  const auto& then = (*one.conn.at_closing)[other(who)];
+  const auto& stream = one.conn.stream[other(who)];
+  const auto eaten = [&](const Hits& hits) {
+    return hits.open_first && hits.from == other(who) && hits.data && hits.open_seq - (stream.isn + 1) < then.written;
+  };
+  if (stream.syns && std::any_of(one.conn.hits.begin(), one.conn.hits.end(), eaten)) return true;
+  const bool never_left = one.wire_complete && one.conn.wire && one.acts_known(other(who)) &&
+                          then.written > then.sent && !then.writing && one.conn.stream[who].window != 0;
+  return (then.open && then.repeats) || never_left;
+}
+
+// A connection that a holder of the server's end had opened itself, asked on, and not been answered on.
+const Conn* unanswered_onwards(const Case& one) {
+  const auto pids = one.holders(Who::server);
+  for (const auto& conn : one.facts.conns) {
+    const auto& acts = conn.acts.client;
+    const bool asked = acts.last_write && (!acts.last_read || acts.last_read.t < acts.last_write.t);
+    const bool since = acts.last_write.t >= one.conn.began.t && one.until() - acts.last_write.t > kThinks;
+    if (&conn == &one.conn || !conn.handshake || !asked || !since) continue;
+    if (std::any_of(pids.begin(), pids.end(), [&](int pid) { return acts.users.contains(pid); })) return &conn;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> waited_doubts(const Case& one, Who who) {
   std::vector<std::string> doubts;
+  if (lost_towards(one, who))
+    doubts.push_back(fmt::format("what the {} had sent was lost on its way, and the {} may have waited for it",
+                                 name_of(other(who)), name_of(who)));
+  if (who == Who::server)
+    if (const auto* conn = unanswered_onwards(one))
+      doubts.push_back(
+          fmt::format("it had asked {} and may have waited for the answer", evidence::to_string(conn->server)));
+  return doubts;
+}
+
+std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer) {
+  auto doubts = waited_doubts(one, who);
   if (!closer.sure && one.acts_known(who))
     doubts.push_back(fmt::format("which of those that held the {}'s end let go of it last is not known", name_of(who)));
   else if (!closer.sure)

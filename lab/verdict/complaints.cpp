@@ -14,10 +14,16 @@ using What = Complaint::What;
 // Silence on the wire shorter than this is thinking, not waiting.
 constexpr std::int64_t kPatience = 200'000'000;
 
-bool missing_towards(const Case& one, Who victim, std::int64_t t) {
+// The rule trace has no time of its own: of bytes it is known whether they were written by then.
+bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
   const auto& conn = one.conn;
+  const Who peer = other(victim);
+  const auto& stream = conn.stream[peer];
+  const bool known = stream.syns && one.acts_known(peer) && !then[peer].writing;
   return std::any_of(conn.hits.begin(), conn.hits.end(), [&](const Hits& hits) {
-    return hits.open_first && hits.from == other(victim) && (hits.open_first.t <= t || hits.open_first.read_time);
+    if (!hits.open_first || hits.from != peer) return false;
+    if (hits.open_first.read_time && hits.data && known) return hits.open_seq - (stream.isn + 1) < then[peer].written;
+    return hits.open_first.t <= t || hits.open_first.read_time;
   });
 }
 
@@ -41,12 +47,20 @@ bool kept_from_closing(const Case& one, Who who, std::int64_t t) {
   });
 }
 
+// A filter leaves a call of that end without an answer.
+bool held_by_a_filter(const Case& one, Who who, std::int64_t t) {
+  const auto snags = one.snags(who);
+  return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
+    return snag.trouble->filtered && snag.trouble->filter_action == "stall" && snag.trouble->filter_at.t <= t;
+  });
+}
+
 // Something that the other end sent, or meant to send, did not come.
 bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
   const Who peer = other(victim);
   if (then[peer].open && then[peer].repeats) return true;
-  if (missing_towards(one, victim, t) || stopped(one.facts, one.holders(peer), t)) return true;
-  if (kept_from_closing(one, peer, t) || one.deserted_by(peer, t)) return true;
+  if (missing_towards(one, victim, t, then) || stopped(one.facts, one.holders(peer), t)) return true;
+  if (kept_from_closing(one, peer, t) || held_by_a_filter(one, peer, t) || one.deserted_by(peer, t)) return true;
   const auto& stream = one.conn.stream[peer];
   if (then[peer].writing && one.conn.stream[victim].window != 0) return true;
   // It wrote more than the wire carried, or closed and no FIN came by: an output hook, a route, a policy.

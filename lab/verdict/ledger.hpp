@@ -87,7 +87,9 @@ class Ledger {
   // ledger_looks.cpp
   void note_room(const evidence::Call& call, Deed& write);
   void looked(const Deed& poll, const evidence::Call& call);
-  void withdraw(Conn& conn, Who who, Kind kind);  // what it complained of after a look
+  void note_idle(Conn& conn, Who who, Deed look);
+  void give_up(Conn& conn, Who who, const Deed& deed);  // it closed, or its program ended
+  void withdraw(Conn& conn, Who who, Kind kind);        // what it complained of after a look
   void answered(const evidence::Call& getsockopt, Mark mark);
   void killed(const evidence::Call& kill, Mark mark);
 

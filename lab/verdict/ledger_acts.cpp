@@ -184,6 +184,9 @@ void Ledger::act(Deed deed, const Address& local, const Address& peer) {
     proc.serves.insert(local);
   if (deed.kind == Kind::accept && !deed.error && !deed.pending) proc.accepts = true;
   if (found.conn) on_connection(*found.conn, found.from, deed);
+  if (deed.kind == Kind::exit && deed.call != "exit")
+    for (auto at = by_fd_.lower_bound({deed.pid, 0}); at != by_fd_.end() && at->first.first == deed.pid; ++at)
+      give_up(facts_.conns[at->second.first], at->second.second, deed);
   proc.last = std::move(deed);
 }
 

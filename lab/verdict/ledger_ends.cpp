@@ -65,6 +65,7 @@ void Ledger::on_connection(Conn& conn, Who who, const Deed& deed) {
       [[fallthrough]];
     case Kind::shut:
     case Kind::exec:
+      if (!deed.error && !deed.pending) give_up(conn, who, deed);
       if (!deed.error && !deed.pending && acts.closers.size() < kClosers) acts.closers.push_back(deed);
       break;
     default:
@@ -108,6 +109,8 @@ void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
     acts.last_read = deed.mark;
     forgive(conn, who, Kind::read);
   }
+  if (deed.bytes > 0 || deed.eof) acts.idle.reset();
+  if (!deed.step && (deed.error == EAGAIN || deed.error == EINTR)) note_idle(conn, who, deed);
   if (deed.eof) {
     const bool satisfied = deed.bytes > 0 || (deed.to_eof && !owed);
     if (!satisfied || deed.exact) complain(conn, Complaint::What::eof, who, deed, deed.exact || owed);

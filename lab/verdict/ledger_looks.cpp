@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "verdict/bearing.hpp"
 #include "verdict/ledger.hpp"
 #include "verdict/names.hpp"
 
@@ -48,6 +49,7 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
     const bool reads = among(bytes) || (untold && who == Who::client);
     const bool told = among(room) || ((untold || sets) && full_.contains({poll.pid, wait.fd}));
     const bool writes = told && conn.handshake && conn.acts[who].written > 0;
+    if ((reads || untold) && (wait.timed_out || poll.error == EINTR)) note_idle(conn, who, wait);
     if (!reads && !writes) continue;
     auto& inside = conn.acts[who].pending;
     if (inside && inside->tid == poll.tid && kind_of_call(inside->call) == Kind::poll) inside.reset();
@@ -56,10 +58,29 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
     if (writes) withdraw(conn, who, Kind::write);
     if (!wait.timed_out && !wait.pending) continue;
     wait.kind = Kind::read;
-    if (reads) on_read(conn, who, wait);
+    if (reads && (conn.handshake || who == Who::server)) on_read(conn, who, wait);  // else connect has the word
     wait.kind = Kind::write;
     if (writes) on_write(conn, who, wait);
   }
+}
+
+void Ledger::note_idle(Conn& conn, Who who, Deed look) {
+  auto& idle = conn.acts[who].idle;
+  if (idle && idle->pid == look.pid) look.start = std::min(look.start, idle->start);
+  look.kind = Kind::read;
+  look.timed_out = true;
+  look.error = 0;
+  look.bytes = -1;
+  idle = std::move(look);
+}
+
+// A timer of its own, a signal, a look that found nothing: whoever closes at once behind it gave up waiting, which is a
+// complaint if something was kept from it.
+void Ledger::give_up(Conn& conn, Who who, const Deed& deed) {
+  const auto& idle = conn.acts[who].idle;
+  if (!idle || !conn.handshake || idle->pid != deed.pid) return;
+  if (deed.start - idle->end <= kThinks && idle->end - idle->start >= kBlocked)
+    complain(conn, Complaint::What::starved, who, *idle, false);
 }
 
 // Whoever looks for room does not block in his writes: one that took long and wrote a part had not waited.

@@ -71,6 +71,7 @@ struct Acts {
   std::optional<Deed> pending;                             // the read or write that never returned
   std::vector<Deed> closers;                               // close, shutdown, reset, exec: the first eight
   std::optional<Deed> last;
+  std::optional<Deed> idle;  // looks for bytes that found none, from the first to the last: none came since
   std::set<int> pids;
   std::set<int> users;    // of them: who read or wrote
   std::set<int> doubled;  // of them: who made a further descriptor for it

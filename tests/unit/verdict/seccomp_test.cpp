@@ -60,6 +60,14 @@ TEST(SeccompErrno, AnAnswerFailedAndTheClientLeft) {
   EXPECT_VERDICT(s.end(), "seccomp/errno", "confirmed");
 }
 
+// The FIN came all the same, by close.
+TEST(SeccompErrno, AShutdownFailedAndACloseFollowed) {
+  Story s;
+  s.handshake().send('C', 6).recv('S', 6).send('S', 5).recv('C', 5).filter(kServerPid, "shutdown", "errno", EPERM);
+  s.act('S', "shutdown-write", {.error = EPERM}).close('S').wire("S>C FA").recv_eof('C').end();
+  EXPECT_NE(s.verdict().cause, "seccomp/errno") << told(s.verdict());
+}
+
 TEST(SeccompErrno, ReadFailsAndItEnds) {
   Story s;
   s.handshake()

@@ -36,6 +36,58 @@ TEST(Polled, ALookThatDoesNotWaitChangesNothing) {
   }
 }
 
+// A server with a timer of its own: what was eaten had not come when it ran out.
+TEST(Timers, ARequestThatARuleAteIsWhyTheServerCloses) {
+  const auto timed = [](bool eaten) {
+    Story s(Story::Acts::calls);
+    s.wire("C>S S 0").wire("S>C SA 0").wire("C>S A").act('C', "connect", {.fd = 3}).act('S', "accept", {.fd = 5});
+    s.act('C', "send 6", {.bytes = 6, .fd = 3});
+    if (eaten)
+      s.traced("C>S PA 1:7", {.hook = "input"}).wire("C>S PA 1:7").wait(210).wire("C>S PA 1:7");
+    else
+      s.wire("C>S PA 1:7").wire("S>C A");
+    s.wait(1000);
+    const auto now = s.timeline().events.back().t_ns;
+    s.put(evidence::Call{.pid = kServerPid,
+                         .tid = kServerPid,
+                         .name = "epoll_wait",
+                         .args = "7, [], 8, 1000ms",
+                         .start_ns = now - 1'000'000'000});
+    s.act('S', "close", {.fd = 5})
+        .wire("S>C FA")
+        .act('C', "recv 64", {.bytes = 0, .fd = 3})
+        .act('C', "close", {.fd = 3});
+    return s;
+  };
+  auto eaten = timed(true).end();
+  EXPECT_VERDICT(eaten, "firewall/drop", "confirmed");
+  for (const auto* source : {"nft-trace", "wire", "syscalls"}) {
+    auto fewer = eaten;
+    fewer.drop_source(source);
+    EXPECT_NOT_WRONGLY_CONFIRMED(fewer, "firewall/drop");
+  }
+  auto late = timed(false);
+  late.traced("C>S PA 7:13", {.hook = "input"}).end();
+  EXPECT_NE(late.verdict().cause, "firewall/drop") << "it met the rule when the server had closed";
+}
+
+// Nothing tells that it waited: what it closed over is not known.
+TEST(Timers, ACloseWhileTheRequestIsLostIsAtMostLikely) {
+  Story s(Story::Acts::calls);
+  s.handshake().act('C', "send 6", {.bytes = 6, .fd = 3}).traced("C>S PA 1:7", {.hook = "input"}).wire("C>S PA 1:7");
+  s.wait(210).wire("C>S PA 1:7").act('S', "close", {.fd = 5}).wire("S>C FA");
+  s.act('C', "recv 64", {.bytes = 0, .fd = 3}).act('C', "close", {.fd = 3}).end();
+  EXPECT_VERDICT(s, "application/closed", "likely");
+}
+
+// An event loop whose connect nothing answered waits for no bytes.
+TEST(Timers, AConnectThatIsUnderWayIsNoRead) {
+  Story s(Story::Acts::calls);
+  s.act('C', "connect", {.error = EINPROGRESS, .fd = 3}).traced("C>S S 0", {.hook = "output"});
+  look(s, "epoll_wait", "7, [], 8, 1000ms", 0, 1000).act('C', "close", {.fd = 3}).end();
+  EXPECT_EQ(s.verdict().cause, "connect/no-answer") << told(s.verdict());
+}
+
 // recvmmsg tells messages, splice its pipe, and some calls nobody sees: the queue says what was read.
 TEST(Queues, KnowMoreThanCalls) {
   const auto waited_for = [](Story s, std::uint32_t queued) {
