@@ -115,9 +115,10 @@ std::optional<Finding> find_stopped(const Case& one) {
     if (!process || !process->stopped || process->stopped.t > one.until()) continue;
     if (process->resumed && process->resumed.t < one.until()) continue;
     if (others_serve(one, who, pid)) continue;
-    // What it did after the stop was seen says that it was not stopped.
+    // What it did after the stop was seen, and before it ran again, says that it was not stopped.
     const auto& acts = one.conn.acts[who];
-    if (std::max(acts.last_read.t, acts.last_write.t) > process->stopped.t) continue;
+    const auto did = std::max(acts.last_read.t, acts.last_write.t);
+    if (did > process->stopped.t && !(process->resumed && did >= process->resumed.t)) continue;
     auto result = finding(one, "application/stopped", process->stopped.t);
     result.by = by_text(one, who);
     result.mechanism.push_back(

@@ -45,9 +45,10 @@ bool by_a_thread_of_it(const Case& one, Who who, const Closer& closer, const Dee
   return !deed.tid || threads.empty() || threads.contains(deed.tid) || threads.contains(0) || ending == deed.tid;
 }
 
-bool got_on(const Sequel& then, std::int64_t until) {
-  return std::any_of(then.steps.begin(), then.steps.end(),
-                     [&](const Sequel::Step& s) { return !s.closes && s.t < until; });
+bool got_on(const Sequel& then, std::int64_t until, std::size_t but_on = Mark::nowhere) {
+  return std::any_of(then.steps.begin(), then.steps.end(), [&](const Sequel::Step& s) {
+    return !s.closes && s.t < until && (s.conn != but_on || s.conn == Mark::nowhere);
+  });
 }
 
 void weigh_time(const Deed& deed, std::int64_t t, std::int64_t until, Bearing& result) {
@@ -129,7 +130,9 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
     result.doubts.push_back(fmt::format("{} failed in a thread that had nothing to do with the connection", deed.call));
     result.aside = true;
   }
-  if (got_on(trouble.then, end.value_or(one.until()))) {
+  // A connection that is taken only to be closed is no work.
+  const bool only_taken = deed.kind == Kind::accept && one.conn.acts[who].users.empty();
+  if (got_on(trouble.then, end.value_or(one.until()), only_taken ? index_of(one) : Mark::nowhere)) {
     result.doubts.push_back(fmt::format("the thread got on with its work after the failed {}", deed.call));
     result.aside = true;
   }

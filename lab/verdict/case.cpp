@@ -177,6 +177,17 @@ bool Case::acts_known(Who who) const {
   });
 }
 
+namespace {
+
+// An accept that failed until something was let go of for it: what it then got was taken only to be closed.
+bool taken_to_be_closed(const Conn& conn, const Trouble& trouble) {
+  const auto& acts = conn.acts.server;
+  return trouble.deed.kind == Kind::accept && trouble.deed.end >= conn.began.t && acts.accepted &&
+         acts.accepted.event == trouble.made_good.event && acts.users.empty();
+}
+
+}  // namespace
+
 std::vector<Case::Snag> Case::snags(Who who) const {
   std::vector<Snag> all;
   const auto last_good = std::max(conn.acts[who].last_read.t, conn.acts[who].last_write.t);
@@ -192,13 +203,15 @@ std::vector<Case::Snag> Case::snags(Who who) const {
     const bool ended = process->exited && !process->by_lab;
     for (const auto& trouble : process->troubles) {
       const auto t = trouble.filter_at ? trouble.filter_at.t : trouble.deed.end;
+      const bool for_nothing = who == Who::server && taken_to_be_closed(conn, trouble);
       // What works when the victim has given up comes too late to forgive.
-      if ((trouble.made_good && trouble.made_good.t <= until()) || t > until() + 1'000'000) continue;
+      const bool forgiven = trouble.made_good && trouble.made_good.t <= until() && !for_nothing;
+      if (forgiven || t > until() + 1'000'000) continue;
       bool counts = false;
       if (trouble.conn != Mark::nowhere)
         counts = trouble.conn == index ? trouble.who == who : ended && t >= conn.began.t;
       else if (trouble.deed.kind == Kind::accept)
-        counts = waits_in_queue || (ended && t >= conn.began.t && t >= last_good);
+        counts = waits_in_queue || for_nothing || (ended && t >= conn.began.t && t >= last_good);
       else
         counts = t >= conn.began.t && t >= last_good;
       if (counts) all.push_back({process, &trouble});

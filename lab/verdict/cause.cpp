@@ -119,7 +119,9 @@ bool lost_towards(const Case& one, Who who) {
 
 // A connection that a holder of the server's end had opened itself, asked on, and not been answered on.
 const Conn* unanswered_onwards(const Case& one) {
-  const auto pids = one.holders(Who::server);
+  auto pids = one.holders(Who::server);
+  std::erase_if(pids, [&](int pid) { return !one.facts.process(pid) || !one.facts.process(pid)->connects; });
+  if (pids.empty()) return nullptr;
   for (const auto& conn : one.facts.conns) {
     const auto& acts = conn.acts.client;
     const bool asked = acts.last_write && (!acts.last_read || acts.last_read.t < acts.last_write.t);
@@ -130,8 +132,7 @@ const Conn* unanswered_onwards(const Case& one) {
   return nullptr;
 }
 
-}  // namespace
-
+// It had waited for something that was lost, or for an answer from further on.
 std::vector<std::string> waited_doubts(const Case& one, Who who) {
   std::vector<std::string> doubts;
   if (lost_towards(one, who))
@@ -143,6 +144,8 @@ std::vector<std::string> waited_doubts(const Case& one, Who who) {
           fmt::format("it had asked {} and may have waited for the answer", evidence::to_string(conn->server)));
   return doubts;
 }
+
+}  // namespace
 
 std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer) {
   auto doubts = waited_doubts(one, who);

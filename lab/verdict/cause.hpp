@@ -56,8 +56,6 @@ Culprit process_culprit(const Process* process, std::string detail);
 std::string outcome_text(const Case& one);  // "the client read end of file"
 // Why a closing end's own choice cannot be told from a failure behind it; empty when it can.
 std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer);
-// Of whoever closed or ended: that it had waited for something that was lost, or for an answer from further on.
-std::vector<std::string> waited_doubts(const Case& one, Who who);
 std::vector<std::string> waiting_doubts(const Case& one, Who who);
 // Hits of eaters that count against this case: never made good, and in time.
 std::vector<const Hits*> open_hits(const Case& one, bool rules);

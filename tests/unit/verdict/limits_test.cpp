@@ -38,6 +38,23 @@ TEST(Descriptors, LookAlikeAFilterSaysTheSame) {
   EXPECT_NOT_WRONGLY_CONFIRMED(s, "seccomp/errno");
 }
 
+// The spare descriptor is let go of, and what accept then gets is closed at once.
+TEST(Descriptors, ASpareOneToRefuseWith) {
+  Story s(Acts::calls);
+  s.connected().send('C', 12).act('S', "accept", {.error = EMFILE}).limit(kServerPid, "nofile", 16, 16);
+  s.act('S', "accept", {.fd = 5}).act('S', "close", {.fd = 5}).wire("S>C RA").recv_fails('C', ECONNRESET);
+  s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+  EXPECT_VERDICT(s, "limits/descriptors", "confirmed");
+}
+
+// A want that passed: what was accepted was served.
+TEST(Descriptors, LookAlikeItServedWhatItAcceptedInTheEnd) {
+  Story s(Acts::calls);
+  s.connected().send('C', 12).act('S', "accept", {.error = EMFILE}).act('S', "accept", {.fd = 5});
+  s.act('S', "recv 64", {.bytes = 12, .fd = 5}).act('S', "close", {.fd = 5}).wire("S>C FA").recv_eof('C').end();
+  EXPECT_NE(s.verdict().cause, "limits/descriptors") << told(s.verdict());
+}
+
 TEST(Descriptors, AHangWhileTheServerSpins) {
   Story s(Acts::calls);
   s.connected()

@@ -40,6 +40,15 @@ TEST(NotAccepting, LookAlikeStopped) {
   EXPECT_VERDICT(s, "application/stopped", "confirmed");
 }
 
+// It ran again when the client had given up, and answered.
+TEST(Stopped, ThatItWentOnLaterDoesNotExcuseIt) {
+  Story s;
+  s.handshake().send('C', 6).signal(SIGSTOP, kServerPid, 77).recv_timeout('C', 500).close('C').wire("C>S FA");
+  s.signal(SIGCONT, kServerPid, 77).recv('S', 6).act('S', "send 5", {.bytes = 5}).wire("S>C PA 1:6").wire("C>S R 8");
+  s.process(kServerPid, "sleeping").end();
+  EXPECT_VERDICT(s, "application/stopped", "confirmed");
+}
+
 TEST(NotAccepting, LookAlikeAFilterHoldsAccept) {
   Story s;
   s.waiting('S', "accept")
