@@ -71,11 +71,20 @@ std::optional<Standstill> standstill(const Case& one) {
   return s;
 }
 
+// A poll that does not tell what for, by an end that had asked nothing or went on without an answer.
+bool awaited_something_else(const Case& one) {
+  const auto& c = *one.complaint;
+  return c.deed && c.deed->untold && (!c.then[c.victim].written || one.conn.acts[c.victim].last_write.t > c.at.t);
+}
+
 Finding alone(const Case& one, std::string_view name, const Standstill& s) {
   auto result = finding(one, name, one.conn.handshake_at ? one.conn.handshake_at.t : one.conn.began.t);
   result.chosen = true;
   result.by = by_text(one, s.doer);
   result.doubts = waiting_doubts(one, s.doer);
+  if (awaited_something_else(one))
+    result.doubts.push_back(
+        fmt::format("what the {} waited for in {} is not told", name_of(s.victim), one.complaint->deed->call));
   if (!s.crossed) result.doubts.push_back("whether everything got across is not known (wire: off or incomplete)");
   for (const int pid : one.holders(s.doer)) {
     const auto* process = one.facts.process(pid);

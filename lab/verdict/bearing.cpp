@@ -193,6 +193,11 @@ Bearing bearing(const Case& one, const FailedConnect& failed) {
     result.doubts.push_back("the thread got on with another connection after the failed connect");
     result.aside = true;
   }
+  const auto& served = one.conn.acts.server;
+  if (served.last_write.t > deed.end && served.last_read.t > deed.end) {
+    result.doubts.push_back("the client was answered and heard again after the failed connect");
+    result.aside = true;
+  }
   if (failed.local) result.doubts.push_back("it was not a TCP connection onwards");
   const int ending = ending_thread(closer);
   if (closer.deed && closer.deed->pid == deed.pid && ending && deed.tid && ending != deed.tid)

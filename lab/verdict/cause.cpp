@@ -132,12 +132,28 @@ const Conn* unanswered_onwards(const Case& one) {
   return nullptr;
 }
 
+// A child of a holder's that a signal killed while the connection was open, before it was closed.
+const Process* killed_child(const Case& one, Who who, const Closer& closer) {
+  for (const int pid : one.holders(who)) {
+    const auto* process = one.facts.process(pid);
+    if (!process) continue;
+    for (const int child : process->children)
+      if (const auto* of = one.facts.process(child); of && of != closer.process && of->signal && of->exited &&
+                                                     !of->by_lab && of->exited.t >= one.conn.began.t &&
+                                                     of->exited.t <= one.until())
+        return of;
+  }
+  return nullptr;
+}
+
 // It had waited for something that was lost, or for an answer from further on.
-std::vector<std::string> waited_doubts(const Case& one, Who who) {
+std::vector<std::string> waited_doubts(const Case& one, Who who, const Closer& closer) {
   std::vector<std::string> doubts;
   if (lost_towards(one, who))
     doubts.push_back(fmt::format("what the {} had sent was lost on its way, and the {} may have waited for it",
                                  name_of(other(who)), name_of(who)));
+  if (const auto* child = killed_child(one, who, closer))
+    doubts.push_back(fmt::format("its child process {} had been ended by {}", child->pid, signal_title(child->signal)));
   if (who == Who::server)
     if (const auto* conn = unanswered_onwards(one))
       doubts.push_back(
@@ -148,7 +164,7 @@ std::vector<std::string> waited_doubts(const Case& one, Who who) {
 }  // namespace
 
 std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer) {
-  auto doubts = waited_doubts(one, who);
+  auto doubts = waited_doubts(one, who, closer);
   if (!closer.sure && one.acts_known(who))
     doubts.push_back(fmt::format("which of those that held the {}'s end let go of it last is not known", name_of(who)));
   else if (!closer.sure)

@@ -1,6 +1,7 @@
 // Who was let down. A connection nobody complains about ended as both meant it to.
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 
 #include "verdict/case.hpp"
 #include "verdict/deeds.hpp"
@@ -146,9 +147,25 @@ class Docket {
       if (who == Who::server && one_.unaccepted().value_or(true)) continue;
       const auto closer = one_.closer(who);
       if (closer.how != Closer::How::signalled || !closer.process) continue;
-      const bool first = !one_.closing.any || one_.closing.from == who;
-      if (first) add(What::died, who, one_.closing.any ? one_.closing.at : closer.process->exited, at_closing(), false);
+      if (one_.closing.any && one_.closing.from != who) continue;
+      const auto at = one_.closing.any ? one_.closing.at : closer.process->exited;
+      if (!ran_out(who, *closer.process, at)) add(What::died, who, at, at_closing(), false);
     }
+  }
+
+  // Its own alarm ended it in a call that waited: it gave up, and complains of what it waited for.
+  bool ran_out(Who who, const Process& process, Mark at) {
+    const auto& acts = conn_.acts[who];
+    if (process.signal != SIGALRM || !acts.pending || acts.pending->pid != process.pid) return false;
+    const bool silent = !acts.last_read || (acts.last_write && acts.last_write.t > acts.last_read.t);
+    const bool owed = acts.pending->exact || (who == Who::client && silent);
+    if (!owed && !kept_from(one_, who, at.t, at_closing())) return false;
+    auto deed = *acts.pending;
+    deed.pending = false;
+    deed.timed_out = true;
+    deed.end = at.t;
+    add(What::starved, who, at, at_closing(), false, std::move(deed));
+    return true;
   }
 
   // Whoever spoke TLS and got a fatal alert was owed a session.

@@ -101,6 +101,8 @@ void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
       }
       if (!far_case.complaint || !came_before(near_case, far_case, v.cause)) continue;
       if (far_case.unconnected()) {
+        const auto onwards = failed_onwards(near_case);
+        if (onwards.failed && bearing(near_case, *onwards.failed).aside) continue;
         const auto bears = bearing(near_case, far_case.until());
         clear &= bears.sure() || bears.aside;
         if (!bears.sure()) continue;

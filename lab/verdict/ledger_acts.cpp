@@ -164,7 +164,11 @@ void Ledger::note_double(Conn& conn, Who who, const Deed& deed) {
 }
 
 void Ledger::act(Deed deed, const Address& local, const Address& peer) {
+  // A stop reaches a process on another CPU a moment after it was told; who acts later has been let go on.
+  constexpr std::int64_t kMoment = 20'000'000;
   auto& proc = process(deed.pid);
+  if (proc.stopped && !proc.resumed && !deed.pending && deed.end > proc.stopped.t + kMoment)
+    proc.resumed = {.t = deed.end, .event = deed.mark.event};
   if (deed.kind == Kind::connect) facts_.any_connect = true;
   const auto found = place(deed, local, peer);
   if (deed.pending)

@@ -39,6 +39,7 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
   const bool in_vain = poll.error || (!wait.timed_out && !wait.pending && poll.bytes == 0);
   const bool sets = poll.call.find("select") != poll.call.npos;
   const bool untold = poll.call.starts_with("epoll") || (sets && bytes.empty());
+  wait.untold = untold;
   const auto among = [&](const std::vector<int>& all) {
     return std::find(all.begin(), all.end(), wait.fd) != all.end();
   };

@@ -20,6 +20,15 @@ TEST(Polled, AnAnswerThatNeverCameInTimeIsNotAnswering) {
   }
 }
 
+// It went on without an answer: what an epoll that does not tell waits for may be something else.
+TEST(Polled, AWaitThatDoesNotTellWhatForMakesNoSureComplaint) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).process(kServerPid, "sleeping");
+  look(s, "epoll_wait", "7, [], 8, 500ms", 0).act('C', "send 6", {.bytes = 6, .fd = 3}).wire("C>S PA 7:13");
+  s.wire("S>C A").act('S', "recv 64", {.bytes = 6, .fd = 5}).act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A");
+  EXPECT_NE(s.end().verdict().status, Status::confirmed) << told(s.verdict());
+}
+
 // An event loop that has waited in vain looks once more, without waiting, before it goes on.
 TEST(Polled, ALookThatDoesNotWaitChangesNothing) {
   for (const auto& [call, args] : {std::pair("poll", "[3:POLLIN], 1, 0ms"), std::pair("epoll_wait", "7, [], 8, 0ms"),

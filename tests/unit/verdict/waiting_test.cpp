@@ -49,6 +49,27 @@ TEST(Stopped, ThatItWentOnLaterDoesNotExcuseIt) {
   EXPECT_VERDICT(s, "application/stopped", "confirmed");
 }
 
+// Nobody told of the SIGCONT: that it acted says that it ran again, and when.
+TEST(Stopped, WhoActsRunsAgain) {
+  for (const bool in_time : {false, true}) {
+    Story s;
+    s.handshake().send('C', 6).signal(SIGSTOP, kServerPid, 77).wait(100);
+    if (in_time) s.recv('S', 6);
+    s.recv_timeout('C', 500).close('C').wire("C>S FA");
+    if (!in_time) s.recv('S', 6);
+    s.act('S', "send 5", {.bytes = 5}).wire("S>C PA 1:6").wire("C>S R 8").process(kServerPid, "sleeping").end();
+    EXPECT_EQ(s.verdict().cause == "application/stopped", !in_time) << told(s.verdict());
+  }
+}
+
+// Its own alarm ends the client in the read: it gave up over what the filter held.
+TEST(Alarm, WhoIsEndedByItWhileWaitingHadWaitedInVain) {
+  Story s;
+  s.handshake().send('C', 6).recv('S', 6).filter(kServerPid, "sendto", "stall").waiting('C', "recv 64").wait(1000);
+  s.signal(SIGALRM, kClientPid, 0, true).wire("C>S FA").wire("S>C A").killed(kClientPid, SIGALRM).end();
+  EXPECT_VERDICT(s, "seccomp/stalled", "confirmed");
+}
+
 TEST(NotAccepting, LookAlikeAFilterHoldsAccept) {
   Story s;
   s.waiting('S', "accept")
