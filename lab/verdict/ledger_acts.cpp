@@ -56,6 +56,7 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
   }
   if (call.name == "socket" && !call.error) {
     const std::pair key{call.pid, static_cast<int>(call.result)};
+    resetting_.erase(key);
     if (call.args.find("SOCK_STREAM") == std::string::npos)
       datagrams_.insert(key);
     else
@@ -75,6 +76,7 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
     proc.exit_begun = true;
   }
   note_room(call, deed);
+  inherit_linger(call, deed);
   const auto poll = deed.kind == Kind::poll ? std::optional(deed) : std::nullopt;
   // A socket that failed at once has no peer any more: the call says whom it was for.
   auto peer = call.peer;

@@ -93,6 +93,15 @@ void Ledger::withdraw(Conn& conn, Who who, Kind kind) {
   });
 }
 
+// What accept makes has its listener's options: "3, SOCK_NONBLOCK" of the listener's descriptor.
+void Ledger::inherit_linger(const evidence::Call& call, Deed& deed) {
+  if (call.error || !call.returned) return;
+  if (call.name == "setsockopt" && !call.peer.port && deed.linger_reset) resetting_.insert({call.pid, call.fd});
+  if (call.name == "setsockopt" && !call.peer.port && deed.lingers) resetting_.erase({call.pid, call.fd});
+  if (deed.kind == Kind::accept && resetting_.contains({call.pid, std::atoi(call.args.c_str())}))
+    deed.linger_reset = true;
+}
+
 // How a connect that did not wait came out: "3, SOL_SOCKET, SO_ERROR, EHOSTUNREACH".
 void Ledger::answered(const evidence::Call& getsockopt, Mark mark) {
   constexpr std::string_view option = "SO_ERROR, E";

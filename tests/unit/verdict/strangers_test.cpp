@@ -45,6 +45,40 @@ TEST(Polled, ALookThatDoesNotWaitChangesNothing) {
   }
 }
 
+// SO_LINGER 0 of the listener is every accepted connection's.
+TEST(Linger, IsInheritedFromTheListener) {
+  const auto reset = [](bool on_it) {
+    Story s(Story::Acts::calls);
+    const auto local = *evidence::parse_address("127.0.0.1:8080"), peer = *evidence::parse_address("127.0.0.1:45000");
+    s.put(evidence::Call{.pid = kServerPid,
+                         .tid = kServerPid,
+                         .name = "setsockopt",
+                         .args = "4, SOL_SOCKET, SO_LINGER, {1, 0}",
+                         .start_ns = s.timeline().provenance.started_ns + 1'000'000'001,
+                         .fd = on_it ? 4 : 9,
+                         .local = local,
+                         .linger_reset = true});
+    s.wire("C>S S 0").wire("S>C SA 0").wire("C>S A").act('C', "connect", {.fd = 3});
+    const auto now = s.timeline().events.back().t_ns;
+    s.put(evidence::Call{.pid = kServerPid,
+                         .tid = kServerPid,
+                         .name = "accept4",
+                         .args = "4, SOCK_CLOEXEC",
+                         .result = 5,
+                         .start_ns = now,
+                         .fd = 5,
+                         .local = local,
+                         .peer = peer});
+    s.act('C', "send 6", {.bytes = 6, .fd = 3}).wire("C>S PA 1:7").wire("S>C A");
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5}).act('S', "close", {.fd = 5}).wire("S>C RA");
+    s.act('C', "recv 64", {.error = ECONNRESET, .fd = 3});
+    return s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnData", 1).end();
+  };
+  auto inherited = reset(true), foreign = reset(false);
+  EXPECT_VERDICT(inherited, "application/reset", "confirmed");
+  EXPECT_NE(foreign.verdict().cause, "application/reset") << told(foreign.verdict());
+}
+
 // A server with a timer of its own: what was eaten had not come when it ran out.
 TEST(Timers, ARequestThatARuleAteIsWhyTheServerCloses) {
   const auto timed = [](bool eaten) {
