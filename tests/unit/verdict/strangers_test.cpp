@@ -114,6 +114,23 @@ TEST(Timers, ARequestThatARuleAteIsWhyTheServerCloses) {
   EXPECT_NE(late.verdict().cause, "firewall/drop") << "it met the rule when the server had closed";
 }
 
+// What an end that writes on has in its buffer is on its way, not lost.
+TEST(Timers, LookAlikeTheClientWasStillSending) {
+  auto s = with_descriptors();
+  s.act('C', "send 100000", {.bytes = 100'000, .fd = 3}).wire("C>S PA 7:5000").wire("S>C A");
+  s.act('S', "recv 64", {.bytes = 64, .fd = 5}).act('S', "close", {.fd = 5}).wire("S>C RA");
+  s.act('C', "recv 64", {.error = ECONNRESET, .fd = 3}).counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1);
+  EXPECT_VERDICT(s.end(), "application/closed-unread", "confirmed");
+}
+
+// The child that served it is gone, and its parent's copy keeps the connection open.
+TEST(Queues, WhoWasKilledServesNobody) {
+  auto s = forked(false);
+  s.signal(SIGSEGV, kChildPid, kChildPid).process(kServerPid, "sleeping");
+  look(s, "poll", "[3:POLLIN], 1, 500ms", 0).act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+  EXPECT_NE(s.verdict().status, Status::confirmed) << told(s.verdict());
+}
+
 // Nothing tells that it waited: what it closed over is not known.
 TEST(Timers, ACloseWhileTheRequestIsLostIsAtMostLikely) {
   Story s(Story::Acts::calls);

@@ -1,0 +1,149 @@
+// Why what an end did, or left undone, of its own accord can't be told from something that befell it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <iterator>
+
+#include "verdict/bearing.hpp"
+#include "verdict/cause.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict {
+
+namespace {
+
+// What had been sent to it was lost on its way when it closed.
+bool lost_towards(const Case& one, Who who) {
+  if (!one.conn.at_closing) return false;
+  const auto& then = (*one.conn.at_closing)[other(who)];
+  const auto& stream = one.conn.stream[other(who)];
+  const auto eaten = [&](const Hits& hits) {
+    return hits.open_first && hits.from == other(who) && hits.data && hits.open_seq - (stream.isn + 1) < then.written;
+  };
+  if (stream.syns && std::any_of(one.conn.hits.begin(), one.conn.hits.end(), eaten)) return true;
+  // What waits in the buffer of an end that writes on is on its way.
+  const bool never_left = one.wire_complete && one.conn.wire && one.acts_known(other(who)) &&
+                          then.written > then.sent && !then.writing && one.conn.stream[who].window != 0 &&
+                          one.until() - one.conn.acts[other(who)].last_write.t > kThinks;
+  return (then.open && then.repeats) || never_left;
+}
+
+// A connection that a holder of the server's end had opened itself, asked on, and not been answered on.
+const Conn* unanswered_onwards(const Case& one) {
+  auto pids = one.holders(Who::server);
+  std::erase_if(pids, [&](int pid) { return !one.facts.process(pid) || !one.facts.process(pid)->connects; });
+  if (pids.empty()) return nullptr;
+  for (const auto& conn : one.facts.conns) {
+    const auto& acts = conn.acts.client;
+    const bool asked = acts.last_write && (!acts.last_read || acts.last_read.t < acts.last_write.t);
+    const bool since = acts.last_write.t >= one.conn.began.t && one.until() - acts.last_write.t > kThinks;
+    if (&conn == &one.conn || !conn.handshake || !asked || !since) continue;
+    if (std::any_of(pids.begin(), pids.end(), [&](int pid) { return acts.users.contains(pid); })) return &conn;
+  }
+  return nullptr;
+}
+
+// A child of a holder's that a signal killed while the connection was open, before it was closed.
+const Process* killed_child(const Case& one, Who who, const Closer& closer) {
+  for (const int pid : one.holders(who)) {
+    const auto* process = one.facts.process(pid);
+    if (!process) continue;
+    for (const int child : process->children)
+      if (const auto* of = one.facts.process(child); of && of != closer.process && of->signal && of->exited &&
+                                                     !of->by_lab && of->exited.t >= one.conn.began.t &&
+                                                     of->exited.t <= one.until())
+        return of;
+  }
+  return nullptr;
+}
+
+// It had waited for something that was lost, or for an answer from further on.
+std::vector<std::string> waited_doubts(const Case& one, Who who, const Closer& closer) {
+  std::vector<std::string> doubts;
+  if (lost_towards(one, who))
+    doubts.push_back(fmt::format("what the {} had sent was lost on its way, and the {} may have waited for it",
+                                 name_of(other(who)), name_of(who)));
+  if (const auto* child = killed_child(one, who, closer))
+    doubts.push_back(fmt::format("its child process {} had been ended by {}", child->pid, signal_title(child->signal)));
+  if (who == Who::server)
+    if (const auto* conn = unanswered_onwards(one))
+      doubts.push_back(
+          fmt::format("it had asked {} and may have waited for the answer", evidence::to_string(conn->server)));
+  return doubts;
+}
+
+}  // namespace
+
+std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer) {
+  auto doubts = waited_doubts(one, who, closer);
+  if (!closer.sure && one.acts_known(who))
+    doubts.push_back(fmt::format("which of those that held the {}'s end let go of it last is not known", name_of(who)));
+  else if (!closer.sure)
+    doubts.push_back(fmt::format("what the {}'s process did is not known (system calls: {})", name_of(who),
+                                 one.facts.on("syscalls") ? "nothing of it seen" : "off"));
+  if (!one.closing.any && one.complaint && one.complaint->what != Complaint::What::eof)
+    doubts.push_back(one.facts.on("wire") ? "no closing segment reached the wire" : "the wire was not watched");
+  if (one.closing.any && !one.closing.fin && one.closing.builder != Closing::Builder::tcp)
+    doubts.push_back("nothing says that the end's own TCP built the reset (counters or kernel would)");
+  // A segment and a call are both told of by the kernel's clock.
+  constexpr std::int64_t slack = 10'000'000;
+  if (one.closing.any && one.gone() && one.complaint->deed && one.closing.at.t > one.complaint->at.t + slack)
+    doubts.push_back(fmt::format("the {}'s call had come back {} before it", name_of(one.complaint->victim),
+                                 span_text(one.closing.at.t - one.complaint->at.t)));
+  for (auto& failure : failures_before(one, who)) doubts.push_back(std::move(failure));
+  return doubts;
+}
+
+namespace {
+
+bool kills(int signal) {
+  static constexpr int all[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGKILL};
+  return std::find(std::begin(all), std::end(all), signal) != std::end(all);
+}
+
+// What ended one of those that had read or written there, as far as can be seen: a parent's copy of the descriptor
+// keeps the connection open.
+const SignalFacts* ended_by(const Case& one, Who who) {
+  for (const int pid : one.conn.acts[who].users) {
+    const auto* process = one.facts.process(pid);
+    if (!process) continue;
+    for (const auto& signal : process->signals)
+      if (kills(signal.sent.signal) && signal.at.t <= one.until() &&
+          !(process->last && process->last->start > signal.at.t + 1'000'000))
+        return &signal;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> waiting_doubts(const Case& one, Who who) {
+  std::vector<std::string> doubts;
+  const auto& facts = one.facts;
+  bool seen_running = false, stuck_in_io = false;
+  for (const int pid : one.holders(who)) {
+    const auto* process = facts.process(pid);
+    if (!process) continue;
+    if (process->at_end && process->at_end->state != "stopped" && process->at_end->state != "frozen")
+      seen_running = true;
+    for (const auto& [tid, deed] : process->inside)
+      if (deed.kind == Kind::read || deed.kind == Kind::write || deed.kind == Kind::accept) stuck_in_io = true;
+  }
+  if (!seen_running)
+    doubts.push_back(fmt::format("whether its process was stopped is not known (processes: {})",
+                                 facts.on("processes") ? "not seen" : "off"));
+  if (!facts.on("filters") && (stuck_in_io || !one.acts_known(who)))
+    doubts.push_back("a filter that holds its call back would look the same (filters: off)");
+  if (!one.acts_known(who)) doubts.push_back("what its calls returned is not known (system calls: off)");
+  if (const auto* signal = ended_by(one, who))
+    doubts.push_back(fmt::format("process {}, which had served it, was sent {}", signal->sent.target,
+                                 signal_title(signal->sent.signal)));
+  for (const auto& snag : one.snags(who))
+    if (!snag.trouble->filtered)
+      doubts.push_back(fmt::format("{} had failed with {} before it", snag.trouble->deed.call,
+                                   error_name(snag.trouble->deed.error)));
+  return doubts;
+}
+
+}  // namespace lab::verdict
