@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <iterator>
+#include <set>
 
 #include "verdict/bearing.hpp"
 #include "verdict/cause.hpp"
@@ -44,18 +45,33 @@ const Conn* unanswered_onwards(const Case& one) {
   return nullptr;
 }
 
-// A child of a holder's that a signal killed while the connection was open, before it was closed.
-const Process* killed_child(const Case& one, Who who, const Closer& closer) {
-  for (const int pid : one.holders(who)) {
+bool kills(int signal) {
+  static constexpr int all[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGKILL};
+  return std::find(std::begin(all), std::end(all), signal) != std::end(all);
+}
+
+// The signal that ended one of these while the connection was open, as far as can be seen: nobody may have waited for
+// it.
+const SignalFacts* ended_one_of(const std::set<int>& pids, const Case& one) {
+  for (const int pid : pids) {
     const auto* process = one.facts.process(pid);
     if (!process) continue;
-    for (const int child : process->children)
-      if (const auto* of = one.facts.process(child); of && of != closer.process && of->signal && of->exited &&
-                                                     !of->by_lab && of->exited.t >= one.conn.began.t &&
-                                                     of->exited.t <= one.until())
-        return of;
+    for (const auto& signal : process->signals)
+      if (kills(signal.sent.signal) && signal.at.t >= one.conn.began.t && signal.at.t <= one.until() &&
+          !(process->last && process->last->start > signal.at.t + 1'000'000))
+        return &signal;
   }
   return nullptr;
+}
+
+// Of a child that a holder may have closed over.
+const SignalFacts* killed_child(const Case& one, Who who, const Closer& closer) {
+  std::set<int> children;
+  for (const int pid : one.holders(who))
+    if (const auto* process = one.facts.process(pid))
+      children.insert(process->children.begin(), process->children.end());
+  if (closer.process) children.erase(closer.process->pid);
+  return ended_one_of(children, one);
 }
 
 // It had waited for something that was lost, or for an answer from further on.
@@ -64,8 +80,9 @@ std::vector<std::string> waited_doubts(const Case& one, Who who, const Closer& c
   if (lost_towards(one, who))
     doubts.push_back(fmt::format("what the {} had sent was lost on its way, and the {} may have waited for it",
                                  name_of(other(who)), name_of(who)));
-  if (const auto* child = killed_child(one, who, closer))
-    doubts.push_back(fmt::format("its child process {} had been ended by {}", child->pid, signal_title(child->signal)));
+  if (const auto* signal = killed_child(one, who, closer))
+    doubts.push_back(fmt::format("its child process {} had been ended by {}", signal->sent.target,
+                                 signal_title(signal->sent.signal)));
   if (who == Who::server)
     if (const auto* conn = unanswered_onwards(one))
       doubts.push_back(
@@ -95,29 +112,6 @@ std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& 
   return doubts;
 }
 
-namespace {
-
-bool kills(int signal) {
-  static constexpr int all[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGKILL};
-  return std::find(std::begin(all), std::end(all), signal) != std::end(all);
-}
-
-// What ended one of those that had read or written there, as far as can be seen: a parent's copy of the descriptor
-// keeps the connection open.
-const SignalFacts* ended_by(const Case& one, Who who) {
-  for (const int pid : one.conn.acts[who].users) {
-    const auto* process = one.facts.process(pid);
-    if (!process) continue;
-    for (const auto& signal : process->signals)
-      if (kills(signal.sent.signal) && signal.at.t <= one.until() &&
-          !(process->last && process->last->start > signal.at.t + 1'000'000))
-        return &signal;
-  }
-  return nullptr;
-}
-
-}  // namespace
-
 std::vector<std::string> waiting_doubts(const Case& one, Who who) {
   std::vector<std::string> doubts;
   const auto& facts = one.facts;
@@ -136,7 +130,8 @@ std::vector<std::string> waiting_doubts(const Case& one, Who who) {
   if (!facts.on("filters") && (stuck_in_io || !one.acts_known(who)))
     doubts.push_back("a filter that holds its call back would look the same (filters: off)");
   if (!one.acts_known(who)) doubts.push_back("what its calls returned is not known (system calls: off)");
-  if (const auto* signal = ended_by(one, who))
+  // A parent's copy of the descriptor keeps the connection open.
+  if (const auto* signal = ended_one_of(one.conn.acts[who].users, one))
     doubts.push_back(fmt::format("process {}, which had served it, was sent {}", signal->sent.target,
                                  signal_title(signal->sent.signal)));
   for (const auto& snag : one.snags(who))
