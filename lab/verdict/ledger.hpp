@@ -87,6 +87,7 @@ class Ledger {
   // ledger_looks.cpp
   void note_room(const evidence::Call& call, Deed& write);
   void looked(const Deed& poll, const evidence::Call& call);
+  void note_interest(const evidence::Call& call);
   void inherit_linger(const evidence::Call& call, Deed& deed);
   void note_idle(Conn& conn, Who who, Deed look);
   void give_up(Conn& conn, Who who, const Deed& deed);  // it closed, or its program ended
@@ -117,8 +118,10 @@ class Ledger {
   std::map<Tuple, std::vector<std::pair<evidence::What, Mark>>> early_;
   std::map<Tuple, std::pair<std::size_t, Who>> by_tuple_;
   std::map<std::pair<int, int>, std::pair<std::size_t, Who>> by_fd_;  // (pid, descriptor)
-  bool limits_waiting_ = false;              // some program gave a socket SO_RCVTIMEO or SO_SNDTIMEO
-  std::set<std::pair<int, int>> full_;       // descriptors whose last write found no room for all it had
+  bool limits_waiting_ = false;         // some program gave a socket SO_RCVTIMEO or SO_SNDTIMEO
+  std::set<std::pair<int, int>> full_;  // descriptors whose last write found no room for all it had
+  // By process and epoll descriptor: the descriptors that it waits for bytes from.
+  std::map<std::pair<int, int>, std::set<int>> interest_;
   std::set<std::pair<int, int>> resetting_;  // descriptors of sockets without a peer that SO_LINGER 0 was set on
   std::set<std::pair<int, int>> datagrams_;  // descriptors of sockets without connections
   std::set<std::pair<int, int>> local_;      // and of AF_UNIX ones with

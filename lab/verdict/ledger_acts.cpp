@@ -77,6 +77,7 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
   }
   note_room(call, deed);
   inherit_linger(call, deed);
+  note_interest(call);
   const auto poll = deed.kind == Kind::poll ? std::optional(deed) : std::nullopt;
   // A socket that failed at once has no peer any more: the call says whom it was for.
   auto peer = call.peer;

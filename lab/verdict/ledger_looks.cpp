@@ -29,16 +29,21 @@ void Ledger::note_room(const evidence::Call& call, Deed& write) {
 
 // Programs wait for bytes in poll and read when there are some: a poll that found none is a read that timed out, until
 // a later look finds something; one that does not wait and finds nothing changes nothing (event loops make such looks
-// before they go on). So it is with room to write in. What epoll waits for is not told: bytes of every
-// connection that the process opened, and room where the last write found none.
+// before they go on). So it is with room to write in. What epoll waits for is told by epoll_ctl; where that was not
+// seen, bytes of every connection that the process opened, and room where the last write found none.
 void Ledger::looked(const Deed& poll, const evidence::Call& call) {
-  const auto bytes = awaited(call), room = awaited(call, "POLLOUT");
+  auto bytes = awaited(call);
+  const auto room = awaited(call, "POLLOUT");
+  const bool epoll = poll.call.starts_with("epoll");
+  const auto interest = interest_.find({poll.pid, std::atoi(call.args.c_str())});
+  const bool registered = epoll && interest != interest_.end();
+  if (registered) bytes.assign(interest->second.begin(), interest->second.end());
   auto wait = poll;
   wait.timed_out = !poll.error && poll.bytes == 0 && poll.end - poll.start >= kBlocked;
   wait.bytes = -1;
   const bool in_vain = poll.error || (!wait.timed_out && !wait.pending && poll.bytes == 0);
   const bool sets = poll.call.find("select") != poll.call.npos;
-  const bool untold = poll.call.starts_with("epoll") || (sets && bytes.empty());
+  const bool untold = (epoll && !registered) || (sets && bytes.empty());
   wait.untold = untold;
   const auto among = [&](const std::vector<int>& all) {
     return std::find(all.begin(), all.end(), wait.fd) != all.end();
@@ -48,7 +53,7 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
     wait.fd = at->first.second;
     auto& conn = facts_.conns[index];
     const bool reads = among(bytes) || (untold && who == Who::client);
-    const bool told = among(room) || ((untold || sets) && full_.contains({poll.pid, wait.fd}));
+    const bool told = among(room) || ((epoll || sets) && full_.contains({poll.pid, wait.fd}));
     const bool writes = told && conn.handshake && conn.acts[who].written > 0;
     if ((reads || untold) && (wait.timed_out || poll.error == EINTR)) note_idle(conn, who, wait);
     if (!reads && !writes) continue;
@@ -91,6 +96,22 @@ void Ledger::withdraw(Conn& conn, Who who, Kind kind) {
     const bool part = kind == Kind::write && one.deed->timed_out && one.deed->bytes >= 0;
     return part || kind_of_call(one.deed->call) == Kind::poll;
   });
+}
+
+// "6, EPOLL_CTL_ADD, 4, POLLIN|POLLOUT". A descriptor that is closed is no longer waited for.
+void Ledger::note_interest(const evidence::Call& call) {
+  if (call.error || !call.returned) return;
+  if (call.name == "close")
+    for (auto at = interest_.lower_bound({call.pid, 0}); at != interest_.end() && at->first.first == call.pid; ++at)
+      at->second.erase(call.fd);
+  if (call.name != "epoll_ctl") return;
+  auto& fds = interest_[{call.pid, std::atoi(call.args.c_str())}];
+  const bool reads =
+      call.args.find("POLLIN") != std::string::npos && call.args.find("EPOLL_CTL_DEL") == std::string::npos;
+  if (reads)
+    fds.insert(call.fd);
+  else
+    fds.erase(call.fd);
 }
 
 // What accept makes has its listener's options: "3, SOCK_NONBLOCK" of the listener's descriptor.

@@ -17,13 +17,13 @@ constexpr raw_look io = look(CALL_IO, 0), of_fd = look(CALL_FD, 0), doubles = lo
                    opens_at_0 = look(CALL_OPEN, none, 0), opens_at_1 = look(CALL_OPEN, none, 1), task = look(CALL_TASK),
                    forks = look(CALL_FORK), execs = look(CALL_TASK, none, 0), waits = look(CALL_WAIT),
                    polls = look(CALL_POLL, none, 0, 2), selects = look(CALL_POLL, none, 1, 4),
-                   epolls = look(CALL_POLL, none, 1);
+                   epolls = look(CALL_POLL, none, 1), interest = look(CALL_POLL, 2, 3);
 
 // Letters: n signed, u unsigned, U the same of 32 bits, s a size, x hexadecimal, a socket address, v level and name and
 // value of a socket option, p path, o open's flags, d protocol family, t socket type and flags, m MSG_*, h shutdown's
 // how, g signal, w wake-up flags of clone, k the same in clone3's struct, r resource, l its new limit, c accept4's
 // flags, f what poll, e epoll_wait and q select wait for and got, i milliseconds, j a timespec, J a timeval, F fcntl's
-// command.
+// command, E epoll_ctl's, y the events that it asks for.
 constexpr KnownCall calls[] = {
     {SYS_read, "read", io, "n-s"},
     {SYS_write, "write", io, "n-s"},
@@ -84,6 +84,7 @@ constexpr KnownCall calls[] = {
     {SYS_io_uring_setup, "io_uring_setup", task, "u"},
     {SYS_ppoll, "ppoll", polls, "fuj"},
     {SYS_pselect6, "pselect6", selects, "-q--j"},
+    {SYS_epoll_ctl, "epoll_ctl", interest, "nEny"},
     {SYS_epoll_pwait, "epoll_pwait", epolls, "nesi"},
     {SYS_epoll_pwait2, "epoll_pwait2", epolls, "nes"},
     {SYS_restart_syscall, "restart_syscall", look(CALL_POLL, none, 0), "n"},

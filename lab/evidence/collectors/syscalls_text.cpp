@@ -198,6 +198,8 @@ std::string signed_text(std::uint64_t value) { return std::to_string(static_cast
 using Printer = std::string (*)(const raw_call& raw, std::uint64_t value);
 
 const std::map<char, Printer>& printers() {
+  static const Names interests = {
+      {EPOLL_CTL_ADD, "EPOLL_CTL_ADD"}, {EPOLL_CTL_MOD, "EPOLL_CTL_MOD"}, {EPOLL_CTL_DEL, "EPOLL_CTL_DEL"}};
   static const Names commands = {{F_DUPFD, "F_DUPFD"}, {F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC"}};
   static const std::map<char, Printer> table = {
       {'n', [](const raw_call&, std::uint64_t v) { return signed_text(v); }},
@@ -226,6 +228,9 @@ const std::map<char, Printer>& printers() {
       {'j', [](const raw_call& raw, std::uint64_t) { return timeout_text(raw, 1'000'000); }},
       {'J', [](const raw_call& raw, std::uint64_t) { return timeout_text(raw, 1'000); }},
       {'F', [](const raw_call&, std::uint64_t v) { return name_text(v, commands); }},
+      {'E', [](const raw_call&, std::uint64_t v) { return name_text(v, interests); }},
+      {'y',
+       [](const raw_call& raw, std::uint64_t v) { return v ? flags_text(at<std::uint32_t>(raw, 0), poll_bits) : ""; }},
   };
   return table;
 }

@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -154,6 +155,14 @@ TEST(CallEvent, ACallThatNeverReturnedHasNoResult) {
   EXPECT_FALSE(call.returned);
   EXPECT_EQ(call.error, 0);
   EXPECT_EQ(call.args, "4, 64, MSG_PEEK");
+}
+
+TEST(CallEvent, EpollCtlSaysWhatIsWaitedFor) {
+  const auto call = event_of(with_data(call_of(SYS_epoll_ctl, 0, {6, EPOLL_CTL_ADD, 4, 1}),
+                                       epoll_event{.events = EPOLLIN | EPOLLRDHUP, .data = {}}));
+  EXPECT_EQ(call.args, "6, EPOLL_CTL_ADD, 4, POLLIN|POLLRDHUP");
+  EXPECT_EQ(call.fd, 4);
+  EXPECT_EQ(event_of(call_of(SYS_epoll_ctl, 0, {6, EPOLL_CTL_DEL, 4, 0})).args, "6, EPOLL_CTL_DEL, 4");
 }
 
 TEST(CallEvent, PathsAndSignalsAndChildrenAreTargets) {

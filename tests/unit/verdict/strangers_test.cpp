@@ -20,6 +20,32 @@ TEST(Polled, AnAnswerThatNeverCameInTimeIsNotAnswering) {
   }
 }
 
+// epoll_ctl tells what epoll_wait waits for.
+TEST(Polled, EpollWaitsForWhatWasRegistered) {
+  const auto waited = [](const std::vector<std::pair<std::string, int>>& registered) {
+    auto s = with_descriptors();
+    for (const auto& [args, fd] : registered)
+      s.put(evidence::Call{.pid = kClientPid,
+                           .tid = kClientPid,
+                           .name = "epoll_ctl",
+                           .args = args,
+                           .start_ns = s.timeline().events.back().t_ns,
+                           .fd = fd});
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5}).process(kServerPid, "sleeping");
+    look(s, "epoll_wait", "7, [], 8, 500ms", 0).act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+    return s.verdict();
+  };
+  const std::pair<std::string, int> own{"7, EPOLL_CTL_ADD, 3, POLLIN", 3}, pipe{"7, EPOLL_CTL_ADD, 4, POLLIN", 4},
+      only_room{"7, EPOLL_CTL_MOD, 3, POLLOUT", 3}, gone{"7, EPOLL_CTL_DEL, 3", 3},
+      other{"8, EPOLL_CTL_ADD, 3, POLLIN", 3};
+  for (const auto& told : {waited({own}), waited({pipe, own}), waited({own, only_room, own})}) {
+    EXPECT_EQ(told.cause, "application/not-answering");
+    EXPECT_EQ(told.status, Status::confirmed);
+  }
+  for (const auto& told : {waited({pipe}), waited({own, only_room}), waited({own, gone}), waited({pipe, other})})
+    EXPECT_NE(told.cause, "application/not-answering");
+}
+
 // It went on without an answer: what an epoll that does not tell waits for may be something else.
 TEST(Polled, AWaitThatDoesNotTellWhatForMakesNoSureComplaint) {
   auto s = with_descriptors();
