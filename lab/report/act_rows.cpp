@@ -54,7 +54,7 @@ class Acts {
   void see(const evidence::Call& c, std::int64_t t_ns) {
     auto side = flow_.socket(c.local, c.peer);
     // A call on no connection of ours matters when it failed; EAGAIN is an event loop's daily bread.
-    if (c.error == EAGAIN) return;
+    if (c.error == EAGAIN || (c.name == "epoll_ctl" && !c.error)) return;
     // What it came back with is the lab's end of the other program.
     if (stopping_ && t_ns > stopping_ && c.returned && c.result <= 0) {
       if (c.start_ns < stopping_ && side != Side::none) put(side, c.start_ns, c.name + ": still waiting");

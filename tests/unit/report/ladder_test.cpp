@@ -180,6 +180,24 @@ TEST(Pick, WithoutAVerdictTheFirstSyn) {
   EXPECT_FALSE(pick(r));
 }
 
+// An event loop keeps its own books: only what it was refused is worth a line.
+TEST(Ladder, LeavesOutWhatAnEventLoopRegisters) {
+  const auto registers = [](int error) {
+    return at(2 * kMs, evidence::Call{.pid = 10,
+                                      .tid = 10,
+                                      .name = "epoll_ctl",
+                                      .error = error,
+                                      .start_ns = kZero + kMs,
+                                      .local = kClient,
+                                      .peer = kServer});
+  };
+  evidence::Timeline t;
+  t.events = {at(0, segment(true, "S", 100, 0)), registers(0)};
+  EXPECT_THAT(texts(climb(t, connection(), true)), testing::ElementsAre("SYN"));
+  t.events.back() = registers(ENOSPC);
+  EXPECT_THAT(texts(climb(t, connection(), true)), testing::ElementsAre("SYN", "epoll_ctl: ENOSPC"));
+}
+
 TEST(Ladder, ACallThatTheEndOfTheRunEndedWasStillWaiting) {
   const auto read = [](std::int64_t result) {
     return evidence::Call{.pid = 10,
