@@ -9,6 +9,7 @@
 
 namespace lab::verdict::application {
 
+bool crash_signal(int signal);  // SIGSEGV, SIGABRT, …: by the program's own fault
 std::optional<Finding> find_closed(const Case&);
 std::optional<Finding> find_closed_unread(const Case&);
 std::optional<Finding> find_reset(const Case&);

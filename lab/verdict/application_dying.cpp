@@ -9,14 +9,16 @@
 #include "verdict/names.hpp"
 
 namespace lab::verdict::application {
-namespace {
-
-using How = Closer::How;
 
 bool crash_signal(int signal) {
   return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGFPE || signal == SIGILL ||
          signal == SIGTRAP;
 }
+
+namespace {
+
+using How = Closer::How;
+
 // The process's own timers and writes raise these.
 bool own_signal(int signal) {
   return signal == SIGPIPE || signal == SIGALRM || signal == SIGVTALRM || signal == SIGPROF;

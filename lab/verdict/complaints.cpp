@@ -153,13 +153,18 @@ class Docket {
     }
   }
 
+  // A client that has asked since it last heard something, or never heard anything, waits for an answer.
+  bool owed(Who who, const Deed& pending) const {
+    const auto& acts = conn_.acts[who];
+    const bool silent = !acts.last_read || (acts.last_write && acts.last_write.t > acts.last_read.t);
+    return pending.kind == Kind::write || pending.exact || (who == Who::client && silent);
+  }
+
   // Its own alarm ended it in a call that waited: it gave up, and complains of what it waited for.
   bool ran_out(Who who, const Process& process, Mark at) {
     const auto& acts = conn_.acts[who];
     if (process.signal != SIGALRM || !acts.pending || acts.pending->pid != process.pid) return false;
-    const bool silent = !acts.last_read || (acts.last_write && acts.last_write.t > acts.last_read.t);
-    const bool owed = acts.pending->exact || (who == Who::client && silent);
-    if (!owed && !kept_from(one_, who, at.t, at_closing())) return false;
+    if (!owed(who, *acts.pending) && !kept_from(one_, who, at.t, at_closing())) return false;
     auto deed = *acts.pending;
     deed.pending = false;
     deed.timed_out = true;
@@ -182,11 +187,9 @@ class Docket {
       if (!pending || !conn_.handshake) continue;
       const auto* process = one_.facts.process(pending->pid);
       if (process && process->exited && !process->by_lab && process->exited.t < end_.t) continue;
-      const auto& acts = conn_.acts[who];
-      const bool silent = !acts.last_read || (acts.last_write && acts.last_write.t > acts.last_read.t);
-      const bool owed = pending->kind == Kind::write || pending->exact || (who == Who::client && silent);
       const auto then = progress_of(conn_);
-      if (owed || kept_from(one_, who, end_.t, then)) add(What::starved, who, end_, then, false, pending);
+      if (owed(who, *pending) || kept_from(one_, who, end_.t, then))
+        add(What::starved, who, end_, then, false, pending);
     }
     const auto& connect = conn_.acts.client.connect;
     if (!connect || conn_.handshake || !list_.empty()) return;

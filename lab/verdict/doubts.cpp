@@ -3,15 +3,14 @@
 
 #include <algorithm>
 #include <csignal>
-#include <iterator>
 #include <set>
 
+#include "verdict/application.hpp"
 #include "verdict/bearing.hpp"
 #include "verdict/cause.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
-
 namespace {
 
 // What had been sent to it was lost on its way when it closed.
@@ -45,10 +44,7 @@ const Conn* unanswered_onwards(const Case& one) {
   return nullptr;
 }
 
-bool kills(int signal) {
-  static constexpr int all[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL, SIGKILL};
-  return std::find(std::begin(all), std::end(all), signal) != std::end(all);
-}
+bool kills(int signal) { return signal == SIGKILL || application::crash_signal(signal); }
 
 // The signal that ended one of these while the connection was open, as far as can be seen: nobody may have waited for
 // it.
