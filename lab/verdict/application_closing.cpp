@@ -28,7 +28,7 @@ std::string stage_text(const Case& one, Who who) {
     text =
         theirs.bytes ? fmt::format("after {} had come in", plural(theirs.bytes, "byte")) : "before anything was said";
   const bool tls = theirs.head.starts_with("1603");
-  if (refused(one.conn, who))
+  if (refused(one.conn, who) || broke_off(one.conn, who, one.closing.at.t))
     text += ", with a fatal TLS alert";
   else if (tls)
     text += own.head.starts_with("1603") ? ", both speaking TLS"
@@ -45,6 +45,17 @@ bool may_have_waited(const Case& one, Who who, const Closer& closer) {
   const bool owed = asked && (!answered || answered.t < asked.t);
   return who == Who::client && closer.deed && !closer.deed->step && owed && one.closing.any &&
          one.closing.at.t - asked.t > kThinks;
+}
+
+// Whoever sends a fatal alert ends the session; the other end has to close (RFC 8446, 6.2).
+void tell_alert(const Case& one, Who from, Finding& result) {
+  if (!broke_off(one.conn, from, one.closing.at.t)) return;
+  result.by = by_text(one, from);
+  result.culprit = {.kind = "peer", .name = name_of(from)};
+  result.mechanism.push_back(
+      record("wire", fmt::format("a fatal TLS alert from the {}", name_of(from)), one.conn.stream[from].alert));
+  result.summary = fmt::format("The {} broke the TLS session off with a fatal alert, and the {} closed; {}",
+                               name_of(from), name_of(other(from)), outcome_text(one));
 }
 
 bool reset_first(const Case& one) { return one.closing.any && !one.closing.fin; }
@@ -95,6 +106,7 @@ std::optional<Finding> find_closed(const Case& one) {
   auto result = chosen(one, "application/closed", who, closer);
   result->summary =
       fmt::format("The {} closed the connection {}; {}", name_of(who), stage_text(one, who), outcome_text(one));
+  if (one.closing.any) tell_alert(one, other(who), *result);
   if (!one.closing.any && (one.conn.stream.client.mptcp || one.conn.stream.server.mptcp))
     result->summary += " (MPTCP: the data stream was closed without a FIN)";
   // A reset long after the FIN may be that of a socket that had expired meanwhile.
@@ -142,8 +154,9 @@ std::optional<Finding> find_closed_unread(const Case& one) {
     result->doubts.push_back(fmt::format("the {} had read all {} that reached it", name_of(who),
                                          plural(one.conn.stream[other(who)].delivered, "byte")));
   const auto unread = closer.unread && *closer.unread ? plural(*closer.unread, "byte") : std::string("bytes");
-  result->summary = fmt::format("The {} closed with {} unread, so its kernel sent a reset; {}", name_of(who), unread,
-                                outcome_text(one));
+  const char* alerted = broke_off(one.conn, who, one.closing.at.t) ? " after a fatal TLS alert" : "";
+  result->summary = fmt::format("The {} closed{} with {} unread, so its kernel sent a reset; {}", name_of(who), alerted,
+                                unread, outcome_text(one));
   return result;
 }
 

@@ -77,6 +77,12 @@ bool awaited_something_else(const Case& one) {
   return c.deed && c.deed->untold && (!c.then[c.victim].written || one.conn.acts[c.victim].last_write.t > c.at.t);
 }
 
+std::vector<std::string> waited_in_passing(const Case& one) {
+  const auto& deed = one.complaint->deed;
+  if (!deed || !deed->passing) return {};
+  return {fmt::format("{} does not tell that the {} waited for an answer", deed->call, name_of(one.victim()))};
+}
+
 Finding alone(const Case& one, std::string_view name, const Standstill& s) {
   auto result = finding(one, name, one.conn.handshake_at ? one.conn.handshake_at.t : one.conn.began.t);
   result.chosen = true;
@@ -85,6 +91,7 @@ Finding alone(const Case& one, std::string_view name, const Standstill& s) {
   if (awaited_something_else(one))
     result.doubts.push_back(
         fmt::format("what the {} waited for in {} is not told", name_of(s.victim), one.complaint->deed->call));
+  for (auto& doubt : waited_in_passing(one)) result.doubts.push_back(std::move(doubt));
   if (!s.crossed) result.doubts.push_back("whether everything got across is not known (wire: off or incomplete)");
   for (const int pid : one.holders(s.doer)) {
     const auto* process = one.facts.process(pid);
@@ -130,6 +137,7 @@ std::optional<Finding> find_stopped(const Case& one) {
     if (did > process->stopped.t && !(process->resumed && did >= process->resumed.t)) continue;
     auto result = finding(one, "application/stopped", process->stopped.t);
     result.by = by_text(one, who);
+    result.doubts = waited_in_passing(one);
     result.mechanism.push_back(
         record("processes", fmt::format("{} is {}", process_text(process), process->stop_state), process->stopped));
     for (const auto& signal : process->signals)

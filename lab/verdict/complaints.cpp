@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 
+#include "verdict/bearing.hpp"
 #include "verdict/case.hpp"
 #include "verdict/deeds.hpp"
 #include "verdict/tls.hpp"
@@ -74,20 +75,39 @@ bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>
 }
 
 // Behind its own shutdown of that direction a read meets end of file, whatever the other end does.
-bool shut_itself(const Case& one, const Complaint& c) {
+const Deed* own_shutdown(const Case& one, const Complaint& c) {
   const auto& closers = one.conn.acts[c.victim].closers;
   const auto& fin = one.conn.stream[other(c.victim)].fin;
-  if (fin && fin.t <= c.at.t) return false;
-  return c.deed && std::any_of(closers.begin(), closers.end(), [&](const Deed& deed) {
-           return deed.kind == Kind::shut && !writes_only(deed) && deed.start <= c.at.t;
-         });
+  if (!c.deed || (fin && fin.t <= c.at.t)) return nullptr;
+  const auto shut = std::find_if(closers.begin(), closers.end(), [&](const Deed& deed) {
+    return deed.kind == Kind::shut && !writes_only(deed) && deed.start <= c.at.t;
+  });
+  return shut == closers.end() ? nullptr : &*shut;
+}
+
+// It had waited until another thread of it shut the connection down under it.
+Complaint shut_under_it(const Case& one, Complaint c) {
+  const auto* shut = c.what == What::eof ? own_shutdown(one, c) : nullptr;
+  if (!shut || shut->start - std::max(c.deed->start, one.conn.acts[c.victim].last_write.t) < kThinks) return c;
+  c.what = What::starved;
+  c.at.t = c.deed->end = shut->start;
+  c.deed->eof = false;
+  c.deed->timed_out = c.deed->passing = true;
+  c.deed->bytes = -1;
+  return c;
+}
+
+// What it sent since, a FIN mostly, is on its way, and not lost.
+void leave_out_later(Complaint& c) {
+  auto& own = c.then[c.victim];
+  if (c.what == What::starved && own.open && own.open_since.t >= c.at.t) own.open = false;
 }
 
 bool stands(const Case& one, const Complaint& c) {
   if (c.made_good) return false;
   switch (c.what) {
     case What::eof:
-      return c.owed && !shut_itself(one, c);
+      return c.owed && !own_shutdown(one, c);
     case What::starved:
       return c.owed || kept_from(one, c.victim, c.at.t, c.then);
     default:
@@ -102,8 +122,11 @@ class Docket {
     if (!end_) end_.t = one.facts.last_ns;
   }
   std::vector<Complaint> all() {
-    for (const auto& c : conn_.complaints)
-      if (stands(one_, c)) list_.push_back(c);
+    for (const auto& told : conn_.complaints) {
+      auto c = shut_under_it(one_, told);
+      leave_out_later(c);
+      if (stands(one_, c)) list_.push_back(std::move(c));
+    }
     cuts();
     deaths();
     waits();
@@ -146,26 +169,35 @@ class Docket {
     for (const Who who : {Who::client, Who::server}) {
       if (who == Who::server && one_.unaccepted().value_or(true)) continue;
       const auto closer = one_.closer(who);
-      if (closer.how != Closer::How::signalled || !closer.process) continue;
-      if (one_.closing.any && one_.closing.from != who) continue;
+      if (!closer.process || (one_.closing.any && one_.closing.from != who)) continue;
       const auto at = one_.closing.any ? one_.closing.at : closer.process->exited;
-      if (!ran_out(who, *closer.process, at)) add(What::died, who, at, at_closing(), false);
+      const bool killed = closer.how == Closer::How::signalled;
+      if ((closer.process->signal == SIGALRM || failed(who, *closer.process, at.t)) &&
+          ran_out(who, *closer.process, at))
+        continue;
+      if (killed) add(What::died, who, at, at_closing(), false);
     }
   }
 
-  // A client that has asked since it last heard something, or never heard anything, waits for an answer.
   bool owed(Who who, const Deed& pending) const {
-    const auto& acts = conn_.acts[who];
-    const bool silent = !acts.last_read || (acts.last_write && acts.last_write.t > acts.last_read.t);
-    return pending.kind == Kind::write || pending.exact || (who == Who::client && silent);
+    return pending.kind == Kind::write || is_owed(conn_.acts[who], who, pending);
   }
 
-  // Its own alarm ended it in a call that waited: it gave up, and complains of what it waited for.
+  // It ended itself, and says that it did not go well, while a thread of it had waited for some time.
+  bool failed(Who who, const Process& process, std::int64_t t) const {
+    const auto& acts = conn_.acts[who];
+    if (process.signal || !process.status || !acts.pending) return false;
+    return t - std::max(acts.pending->start, acts.last_write.t) >= kThinks;
+  }
+
+  // Its own alarm, or a thread that looks at the time, ended it in a call that waited: it gave up, and complains of
+  // what it waited for.
   bool ran_out(Who who, const Process& process, Mark at) {
     const auto& acts = conn_.acts[who];
-    if (process.signal != SIGALRM || !acts.pending || acts.pending->pid != process.pid) return false;
+    if (!acts.pending || acts.pending->pid != process.pid) return false;
     if (!owed(who, *acts.pending) && !kept_from(one_, who, at.t, at_closing())) return false;
     auto deed = *acts.pending;
+    deed.passing = process.signal != SIGALRM;
     deed.pending = false;
     deed.timed_out = true;
     deed.end = at.t;

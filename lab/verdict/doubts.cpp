@@ -8,6 +8,7 @@
 #include "verdict/application.hpp"
 #include "verdict/bearing.hpp"
 #include "verdict/cause.hpp"
+#include "verdict/deeds.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -86,10 +87,24 @@ std::vector<std::string> waited_doubts(const Case& one, Who who, const Closer& c
   return doubts;
 }
 
+// A client that only sends, ends its direction, and waits until all has been taken, looks like one that hoped for an
+// answer: only a step says which.
+bool may_only_send(const Case& one, Who who) {
+  const auto& c = one.complaint;
+  if (who != Who::server || !c || c->what != Complaint::What::eof || !c->deed || c->deed->step) return false;
+  const auto& closers = one.conn.acts.client.closers;
+  return one.conn.stream.server.bytes == 0 && one.conn.acts.server.written == 0 &&
+         std::any_of(closers.begin(), closers.end(), [&](const Deed& deed) {
+           return deed.kind == Kind::shut && writes_only(deed) && deed.end <= c->deed->end;
+         });
+}
+
 }  // namespace
 
 std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer) {
   auto doubts = waited_doubts(one, who, closer);
+  if (may_only_send(one, who))
+    doubts.push_back("the client had ended its own direction: one that only sends waits for end of file so");
   if (!closer.sure && one.acts_known(who))
     doubts.push_back(fmt::format("which of those that held the {}'s end let go of it last is not known", name_of(who)));
   else if (!closer.sure)

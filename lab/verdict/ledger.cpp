@@ -43,6 +43,12 @@ Both<Progress> progress_of(const Conn& conn) {
   return {one(Who::client), one(Who::server)};
 }
 
+bool is_owed(const Acts& acts, Who who, const Deed& deed) {
+  if (deed.exact) return true;
+  if (who == Who::server) return false;
+  return !acts.last_read || (acts.last_write && acts.last_write.t > acts.last_read.t);
+}
+
 const Process* Facts::process(int pid) const {
   const auto at = processes.find(pid);
   return at == processes.end() ? nullptr : &at->second;

@@ -9,16 +9,6 @@ namespace {
 
 constexpr std::size_t kComplaints = 16, kClosers = 8;
 
-// The client is owed an answer when it has said something since it last heard something, or never heard anything.
-// A server is owed nothing: a client may come, stay silent and go.
-bool is_owed(const Conn& conn, Who who, const Deed& deed) {
-  if (deed.exact) return true;
-  if (who == Who::server) return false;
-  const auto& acts = conn.acts[who];
-  if (!acts.last_read) return true;
-  return acts.last_write && acts.last_write.t > acts.last_read.t;
-}
-
 // ICMPv6 "administratively prohibited" as the socket tells it (tab_unreach, net/ipv6/icmp.c). A filter fails calls with
 // that number too: only beside an ICMP error is it the path's word.
 bool forbidden(const Conn& conn, const Deed& deed) { return deed.error == EACCES && !conn.icmp.empty(); }
@@ -94,7 +84,7 @@ void Ledger::on_connect(Conn& conn, const Deed& deed) {
 
 void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
   auto& acts = conn.acts[who];
-  const bool owed = is_owed(conn, who, deed);
+  const bool owed = is_owed(acts, who, deed);
   if (kind_of_call(deed.call) == Kind::read) withdraw(conn, who, Kind::read);
   if (deed.pending) {
     acts.pending = deed;

@@ -64,8 +64,10 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
     if (writes) withdraw(conn, who, Kind::write);
     if (!wait.timed_out && !wait.pending) continue;
     wait.kind = Kind::read;
+    wait.passing = epoll && wait.timed_out && !writes;
     if (reads && (conn.handshake || who == Who::server)) on_read(conn, who, wait);  // else connect has the word
     wait.kind = Kind::write;
+    wait.passing = false;
     if (writes) on_write(conn, who, wait);
   }
 }
@@ -73,6 +75,7 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
 void Ledger::note_idle(Conn& conn, Who who, Deed look) {
   auto& idle = conn.acts[who].idle;
   if (idle && idle->pid == look.pid) look.start = std::min(look.start, idle->start);
+  look.passing = look.error == EAGAIN || look.call.starts_with("epoll");
   look.kind = Kind::read;
   look.timed_out = true;
   look.error = 0;
@@ -81,12 +84,14 @@ void Ledger::note_idle(Conn& conn, Who who, Deed look) {
 }
 
 // A timer of its own, a signal, a look that found nothing: whoever closes at once behind it gave up waiting, which is a
-// complaint if something was kept from it.
+// complaint if something was kept from it, or is owed to it.
 void Ledger::give_up(Conn& conn, Who who, const Deed& deed) {
-  const auto& idle = conn.acts[who].idle;
+  const auto& acts = conn.acts[who];
+  const auto& idle = acts.idle;
   if (!idle || !conn.handshake || idle->pid != deed.pid) return;
-  if (deed.start - idle->end <= kThinks && idle->end - idle->start >= kBlocked)
-    complain(conn, Complaint::What::starved, who, *idle, false);
+  if (deed.start - idle->end > kThinks || idle->end - idle->start < kBlocked) return;
+  const bool for_long = idle->end - std::max(idle->start, acts.last_write.t) >= kThinks;
+  complain(conn, Complaint::What::starved, who, *idle, !idle->untold && for_long && is_owed(acts, who, *idle));
 }
 
 // Whoever looks for room does not block in his writes: one that took long and wrote a part had not waited.

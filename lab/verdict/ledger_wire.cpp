@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "verdict/ledger.hpp"
+#include "verdict/tls.hpp"
 
 namespace lab::verdict {
 namespace {
@@ -213,6 +214,8 @@ void Ledger::sent(Conn& conn, Who from, const evidence::Segment& segment, Mark m
         if (!stream.first_data) {
           stream.first_data = mark;
           stream.head = segment.head;
+        } else if (!stream.alert && segment.length == 7 && fatal_alert(segment.head)) {
+          stream.alert = mark;
         }
         stream.last_data = mark;
         if (stream.fin && !behind(segment.seq, stream.fin_seq)) stream.past_fin = mark;

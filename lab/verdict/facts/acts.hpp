@@ -42,7 +42,8 @@ struct Deed {
   bool to_eof = false;   // it waits for the end of file itself
   bool pending = false;  // had not returned when the run ended, or its process died in it
   bool eof = false, timed_out = false;
-  bool untold = false;  // a poll that does not tell what it waits for
+  bool untold = false;   // a poll that does not tell what it waits for
+  bool passing = false;  // it need not have awaited bytes: an event loop's look, one that does not wait
   bool linger_reset = false;
   bool lingers = false;  // it set SO_LINGER to anything but a reset
   bool began = true;     // false: a filter answered it

@@ -37,6 +37,7 @@ struct Stream {
   std::uint32_t window = 0;                    // the last one advertised, unscaled
   std::uint32_t longest = 0;                   // payload of its largest segment
   std::string head;                            // first payload bytes, as hex
+  Mark alert;                                  // a later segment that is nothing but a fatal TLS alert in the clear
   bool mptcp = false, md5 = false;
 
   bool open() const { return started && answered && behind(acked, next); }

@@ -1,0 +1,142 @@
+// Clients that end while they wait: by a signal, a timer, another thread. And those that only look as if they waited.
+#include <fmt/format.h>
+
+#include <cerrno>
+
+#include "unit/verdict/descriptors.hpp"
+
+namespace lab::verdict {
+namespace {
+
+std::int64_t now(Story& s) { return s.timeline().events.back().t_ns; }
+
+// A call of the client's that began then.
+Story& since(Story& s, std::int64_t began, evidence::Call call) {
+  call.pid = kClientPid;
+  if (!call.tid) call.tid = kClientPid;
+  call.start_ns = began;
+  call.local = *evidence::parse_address("127.0.0.1:45000");
+  call.peer = *evidence::parse_address("127.0.0.1:8080");
+  return s.put(call);
+}
+
+Story& lasting(Story& s, const evidence::Call& call, std::int64_t ms) {
+  const auto began = now(s);
+  return since(s.wait(ms), began, call);
+}
+
+Story read_by_the_server() {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).process(kServerPid, "sleeping");
+  return s;
+}
+
+Story& closes(Story& s) { return s.act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end(); }
+
+evidence::Call reads(int error, int tid = 0) { return {.tid = tid, .name = "recvfrom", .error = error, .fd = 3}; }
+
+TEST(GivingUp, ASignalThatInterruptsAReadIsAComplaint) {
+  auto s = read_by_the_server();
+  lasting(s, reads(EINTR), 1000);
+  EXPECT_VERDICT(closes(s), "application/not-answering", "confirmed");
+  EXPECT_EQ(s.judge().connections[0].by, "server");
+}
+
+TEST(GivingUp, LookAlikeASignalAtOnceBehindTheRequest) {
+  auto s = read_by_the_server();
+  lasting(s, reads(EINTR), 10);
+  EXPECT_VERDICT(closes(s), "none", "confirmed");
+}
+
+TEST(GivingUp, LooksThatDoNotWaitAreNoSureComplaint) {
+  auto s = read_by_the_server();
+  for (int i = 0; i < 5; ++i) lasting(s, reads(EAGAIN), 100);
+  EXPECT_VERDICT(closes(s), "application/not-answering", "likely");
+}
+
+// What it looked for before it asked was no answer.
+TEST(GivingUp, LookAlikeLooksBeforeTheLastWordAlone) {
+  auto s = read_by_the_server();
+  for (int i = 0; i < 5; ++i) lasting(s, reads(EAGAIN), 100);
+  s.act('C', "send 6", {.bytes = 6, .fd = 3}).wire("C>S PA 7:13").wire("S>C A");
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5});
+  lasting(s, reads(EAGAIN), 1);
+  EXPECT_VERDICT(closes(s), "none", "confirmed");
+}
+
+// Thread 11 reads; the main one shuts the connection down under it.
+Story shut_after(std::int64_t ms) {
+  auto s = read_by_the_server();
+  const auto began = now(s);
+  s.wait(ms);
+  since(s, began + ms * 1'000'000, {.name = "shutdown", .args = "3, SHUT_RDWR", .fd = 3}).wire("C>S FA").wire("S>C A");
+  since(s, began, reads(0, 11)).act('C', "close", {.fd = 3});
+  return s.end();
+}
+
+TEST(GivingUp, AWatchdogThatShutsTheConnectionDownUnderAReadHadWaited) {
+  auto waited = shut_after(1000), at_once = shut_after(10);
+  EXPECT_VERDICT(waited, "application/not-answering", "likely");
+  EXPECT_VERDICT(at_once, "none", "confirmed");
+}
+
+// It exits with a thread inside a read.
+Story exits_after(std::int64_t ms, int status) {
+  auto s = read_by_the_server();
+  const auto began = now(s);
+  s.wait(ms);
+  auto pending = reads(0, 11);
+  pending.returned = false;
+  since(s, began, pending).exits(kClientPid, status).wire("C>S FA").wire("S>C A");
+  return s.end();
+}
+
+TEST(GivingUp, AnExitThatSaysItFailedWithAThreadInARead) {
+  auto failed = exits_after(1000, 2), well = exits_after(1000, 0), at_once = exits_after(10, 2);
+  EXPECT_VERDICT(failed, "application/not-answering", "likely");
+  EXPECT_EQ(well.verdict().cause, "none") << "a thread that listens for more waits as long as its process lives";
+  EXPECT_EQ(at_once.verdict().cause, "none") << told(at_once.verdict());
+}
+
+// One that only sends ends its direction, waits until all is taken, and closes.
+Story half_closed(int reply) {
+  auto s = with_descriptors();
+  since(s, now(s), {.name = "shutdown", .args = "3, SHUT_WR", .fd = 3}).wire("C>S FA").wire("S>C A");
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).act('S', "recv 64", {.bytes = 0, .fd = 5});
+  if (reply) s.act('S', "send", {.bytes = reply, .fd = 5}).wire("S>C PA 1:3").wire("C>S A");
+  s.act('S', "close", {.fd = 5}).wire("S>C FA").wire("C>S A");
+  if (reply) s.act('C', "recv 64", {.bytes = reply, .fd = 3});
+  return s.act('C', "recv 64", {.bytes = 0, .fd = 3}).act('C', "close", {.fd = 3}).end();
+}
+
+TEST(HalfClosed, AClientOfWhichNobodyKnowsWhetherItHopedForAnAnswer) {
+  auto silent = half_closed(0), answered = half_closed(2);
+  EXPECT_VERDICT(silent, "application/closed", "likely");
+  EXPECT_VERDICT(answered, "none", "confirmed");
+}
+
+// Both spoke TLS, the client did not like the certificate.
+Story broken_off(const std::string& alert, int length) {
+  Story s;
+  const auto from = fmt::format("C>S PA 7:{}", 7 + length);
+  s.handshake()
+      .act('C', "send 6", {.bytes = 6})
+      .wire("C>S PA 1:7 head=16030100c901")
+      .wire("S>C PA 1:6 head=160303007a02");
+  s.act('S', "send 5", {.bytes = 5}).wire("C>S A").recv('C', 5);
+  s.act('C', "send 7", {.bytes = length}).wire(from + " head=" + alert).recv('S', 6 + length);
+  s.close('S').wire("S>C FA").close('C').wire("C>S RA");
+  return s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();
+}
+
+TEST(Tls, WhoSentAFatalAlertEndedTheSessionWhoeverClosedFirst) {
+  auto alert = broken_off("15030300020230", 7);
+  EXPECT_EQ(alert.verdict().cause, "application/closed") << told(alert.verdict());
+  EXPECT_EQ(alert.judge().connections[0].by, "client");
+  EXPECT_NE(alert.verdict().summary.find("fatal alert"), std::string::npos) << told(alert.verdict());
+  for (auto other : {broken_off("15030300020100", 7), broken_off("15030300020230", 9), broken_off("17030300020230", 7)})
+    EXPECT_EQ(other.verdict().summary.find("fatal alert"), std::string::npos) << told(other.verdict());
+}
+
+}  // namespace
+}  // namespace lab::verdict
