@@ -22,6 +22,15 @@ table inet mine {
 }
 """
 
+SELECTS = """
+import os, select, socket
+c = socket.create_connection((os.environ["LAB_HOST"], int(os.environ["LAB_PORT"])))
+p, other = os.pipe()
+c.sendall(b"hello")
+select.select([WHAT], [], [], 0.3)
+c.close()
+"""
+
 
 class Strangers(Case):
     def setUp(self):
@@ -62,6 +71,13 @@ class Strangers(Case):
     @both_users
     def test_python_epoll_that_never_answers(self, rootless):
         self.expects(rootless, "application/not-answering", f"{PYTHON} server.py epoll_silent", CLIENT)
+
+    # select writes over what it was asked: what it waited for is seen as it begins.
+    @both_users
+    def test_python_select_on_the_connection_and_elsewhere(self, rootless):
+        for what, cause in (("c", "application/not-answering"), ("p", "none")):
+            self.write("selects.py", SELECTS.replace("WHAT", what))
+            self.expects(rootless, cause, f"{PYTHON} server.py epoll_silent", f"{PYTHON} selects.py")
 
     @both_users
     def test_python_asyncio_that_resets(self, rootless):

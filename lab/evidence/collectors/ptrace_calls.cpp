@@ -92,7 +92,7 @@ void CallTracer::State::entered(pid_t tid, const CallStop& stop, Sink& sink) {
   own.exiting = kind == CALL_EXIT;
   if (own.exiting && program(own.process).started && !finished) put(sink, call_event(own.call, {}));
   if (own.call.nr == SYS_close || own.call.closes) program(own.process).connections.erase(own.fd);
-  if (own.call.nr == SYS_execve) copy_memory(tid, own.call);
+  if (own.call.nr == SYS_execve || kind == CALL_SELECT) copy_memory(tid, own.call);
 }
 
 // From here on its own filter's answers would be missed.
@@ -115,7 +115,7 @@ void CallTracer::State::left(pid_t tid, std::int64_t result, Sink& sink) {
   call.header.t_ns = now();
   if (known->look.kind == CALL_NAME) find_connection(own, own.fd);
   if (known->look.kind == CALL_ACCEPT && result >= 0) find_connection(own, static_cast<int>(result));
-  copy_memory(tid, call);
+  if (known->look.kind != CALL_SELECT || result) copy_memory(tid, call);
   std::uint16_t family = 0;
   if (call.data_length >= sizeof family) std::memcpy(&family, call.data, sizeof family);
   const int verdict =

@@ -47,6 +47,7 @@ static inline int judge_call(__u32 kind, const __u64* args, __s64 result, int tc
     case CALL_BRK:
       return args[0] && value < args[0] ? THIN_OUT : LEAVE_OUT;
     case CALL_POLL:
+    case CALL_SELECT:
       return THIN_OUT;
     case CALL_TASK:
       return REPORT;

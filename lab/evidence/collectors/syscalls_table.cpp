@@ -16,7 +16,7 @@ constexpr raw_look io = look(CALL_IO, 0), of_fd = look(CALL_FD, 0), doubles = lo
                    fails = look(CALL_FAIL), fails_at_0 = look(CALL_FAIL, none, 0), fails_with_fd = look(CALL_FAIL, 0),
                    opens_at_0 = look(CALL_OPEN, none, 0), opens_at_1 = look(CALL_OPEN, none, 1), task = look(CALL_TASK),
                    forks = look(CALL_FORK), execs = look(CALL_TASK, none, 0), waits = look(CALL_WAIT),
-                   polls = look(CALL_POLL, none, 0, 2), selects = look(CALL_POLL, none, 1, 4),
+                   polls = look(CALL_POLL, none, 0, 2), selects = look(CALL_SELECT, none, 1, 4),
                    epolls = look(CALL_POLL, none, 1), interest = look(CALL_POLL, 2, 3);
 
 // Letters: n signed, u unsigned, U the same of 32 bits, s a size, x hexadecimal, a socket address, v level and name and

@@ -77,6 +77,8 @@ __noinline int emit(const struct seen* seen, const struct inside* inside) {
   if (inside && inside->tcp) call->sock = inside->sock;
   call->closes = inside ? inside->closes : 0;
   call->data_length = look->data < 6 ? copy_user(call->data, seen->args[look->data & 7]) : 0;
+  if (look->kind == CALL_SELECT && inside && !seen->result && call->data_length >= sizeof inside->asked)
+    __builtin_memcpy(call->data, &inside->asked, sizeof inside->asked);
   call->second_length = 0;
   if (look->second < 6 && !bpf_probe_read_user(call->second, RAW_SECOND, (void*)seen->args[look->second & 7]))
     call->second_length = RAW_SECOND;
@@ -159,6 +161,8 @@ int enter(struct bpf_raw_tracepoint_args* ctx) {
   inside->fd = fd;
   inside->tcp = 0;
   inside->closes = 0;
+  inside->asked = 0;
+  if (look->kind == CALL_SELECT) bpf_probe_read_user(&inside->asked, sizeof inside->asked, (void*)seen.args[1]);
   if (look->kind == CALL_DUP && (__u32)seen.args[1] != (__u32)fd) {
     find_socket(inside, seen.args[1]);
     inside->closes = inside->tcp;
