@@ -118,7 +118,7 @@ bool in_time(const Case& one, const Hits& hits) {
   if (icmp_only || hits.syn) return soon;
   if (hits.data) {
     if (!stream.syns || !one.acts_known(hits.from) || then[hits.from].writing) return soon;
-    if (hits.open_seq - (stream.isn + 1) < then[hits.from].written) return true;
+    if (written_by(one.conn, hits, then)) return true;
   }
   if (hits.pure_ack && soon &&
       (then[other(hits.from)].open || !one.conn.stream[other(hits.from)].answered || hits.probes))

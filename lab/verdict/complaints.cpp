@@ -16,7 +16,6 @@ using What = Complaint::What;
 // Silence on the wire shorter than this is thinking, not waiting.
 constexpr std::int64_t kPatience = 200'000'000;
 
-// The rule trace has no time of its own: of bytes it is known whether they were written by then.
 bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
   const auto& conn = one.conn;
   const Who peer = other(victim);
@@ -24,7 +23,7 @@ bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Pro
   const bool known = stream.syns && one.acts_known(peer) && !then[peer].writing;
   return std::any_of(conn.hits.begin(), conn.hits.end(), [&](const Hits& hits) {
     if (!hits.open_first || hits.from != peer) return false;
-    if (hits.open_first.read_time && hits.data && known) return hits.open_seq - (stream.isn + 1) < then[peer].written;
+    if (hits.open_first.read_time && hits.data && known) return written_by(conn, hits, then);
     return hits.open_first.t <= t || hits.open_first.read_time;
   });
 }

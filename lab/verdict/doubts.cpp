@@ -20,7 +20,7 @@ bool lost_towards(const Case& one, Who who) {
   const auto& then = (*one.conn.at_closing)[other(who)];
   const auto& stream = one.conn.stream[other(who)];
   const auto eaten = [&](const Hits& hits) {
-    return hits.open_first && hits.from == other(who) && hits.data && hits.open_seq - (stream.isn + 1) < then.written;
+    return hits.open_first && hits.from == other(who) && hits.data && written_by(one.conn, hits, *one.conn.at_closing);
   };
   if (stream.syns && std::any_of(one.conn.hits.begin(), one.conn.hits.end(), eaten)) return true;
   // What waits in the buffer of an end that writes on is on its way.

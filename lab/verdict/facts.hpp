@@ -37,6 +37,13 @@ struct Source {
 
 Both<Progress> progress_of(const Conn& conn);
 
+// That the first byte that an eater kept had been written by then. The rule trace has no time of its own.
+bool written_by(const Conn& conn, const Hits& hits, const Both<Progress>& then);
+
+// Whether an end that waits in this call is owed bytes. The client is when it has said something since it last heard
+// something, or never heard anything; a server is owed nothing: a client may come, stay silent and go.
+bool is_owed(const Acts& acts, Who who, const Deed& deed);
+
 struct Facts {
   std::deque<Conn> conns;
   std::map<int, Process> processes;

@@ -43,6 +43,10 @@ Both<Progress> progress_of(const Conn& conn) {
   return {one(Who::client), one(Who::server)};
 }
 
+bool written_by(const Conn& conn, const Hits& hits, const Both<Progress>& then) {
+  return hits.open_seq - (conn.stream[hits.from].isn + 1) < then[hits.from].written;
+}
+
 bool is_owed(const Acts& acts, Who who, const Deed& deed) {
   if (deed.exact) return true;
   if (who == Who::server) return false;

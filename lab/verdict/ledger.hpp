@@ -70,8 +70,6 @@ class Ledger {
   void act(Deed deed, const Address& local, const Address& peer);
   Found place(const Deed& deed, const Address& local, const Address& peer);
   Found place_connect(const Deed& deed, const Address& local, const Address& peer);
-  void sweep(const Deed& deed, Range range);
-  void note_double(Conn& conn, Who who, const Deed& deed);
   void note_trouble(Process& process, const Deed& deed, const Address& local, const Address& peer, Found on);
   void note_failed_connect(Process& process, const Deed& deed, const Conn* conn);
   void note_sequel(Process& process, const Deed& deed, const Conn& conn);
@@ -87,15 +85,20 @@ class Ledger {
   // ledger_looks.cpp
   void note_room(const evidence::Call& call, Deed& write);
   void looked(const Deed& poll, const evidence::Call& call);
-  void note_interest(const evidence::Call& call);
-  void inherit_linger(const evidence::Call& call, Deed& deed);
   void note_idle(Conn& conn, Who who, Deed look);
   void give_up(Conn& conn, Who who, const Deed& deed);  // it closed, or its program ended
   void withdraw(Conn& conn, Who who, Kind kind);        // what it complained of after a look
   void answered(const evidence::Call& getsockopt, Mark mark);
-  void killed(const evidence::Call& kill, Mark mark);
+
+  // ledger_descriptors.cpp
+  void note_socket(const evidence::Call& call);
+  void note_interest(const evidence::Call& call);
+  void inherit_linger(const evidence::Call& call, Deed& deed);
+  void sweep(const Deed& deed, Range range);
+  void note_double(Conn& conn, Who who, const Deed& deed);
 
   // ledger_system.cpp
+  void killed(const evidence::Call& kill, Mark mark);
   void take(const evidence::Counter& counter, Mark mark);
   void take(const evidence::ProcessStart& start, Mark mark);
   void take(const evidence::ProcessExit& exit, Mark mark);

@@ -54,18 +54,6 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
     proc.children.insert(child);
     process(child).parent = call.pid;
   }
-  if (call.name == "socket" && !call.error) {
-    const std::pair key{call.pid, static_cast<int>(call.result)};
-    resetting_.erase(key);
-    if (call.args.find("SOCK_STREAM") == std::string::npos)
-      datagrams_.insert(key);
-    else
-      datagrams_.erase(key);
-    if (call.args.starts_with("AF_UNIX"))
-      local_.insert(key);
-    else
-      local_.erase(key);
-  }
   if (call.name == "wait4" && deed.bytes > 0) process(static_cast<int>(deed.bytes)).reaped = mark;
   if (call.name == "exit_group" && !proc.ending) proc.ending = {.t = deed.start, .event = mark.event};
   // A child that its parent ignores (SIGCHLD) is never reaped: its own word is all there is.
@@ -76,6 +64,7 @@ void Ledger::take(const evidence::Call& call, Mark mark) {
     proc.exit_begun = true;
   }
   note_room(call, deed);
+  note_socket(call);
   inherit_linger(call, deed);
   note_interest(call);
   const auto poll = deed.kind == Kind::poll ? std::optional(deed) : std::nullopt;
@@ -136,34 +125,6 @@ Ledger::Found Ledger::place(const Deed& deed, const Address& local, const Addres
     pid = proc ? proc->parent : 0;
   }
   return {};
-}
-
-// A child's descriptors are its parent's, unless it has its own under the same number. One that never touched the
-// connection only makes ready for another program.
-void Ledger::sweep(const Deed& deed, Range range) {
-  process(deed.pid).swept = deed;
-  std::map<int, std::pair<std::size_t, Who>> known;
-  for (int pid = deed.pid, hops = 0; pid && hops < 4; ++hops) {
-    for (auto at = by_fd_.lower_bound({pid, range.first}); at != by_fd_.end() && at->first.first == pid; ++at)
-      if (at->first.second <= range.last) known.emplace(at->first.second, at->second);
-    const auto* proc = facts_.process(pid);
-    pid = proc ? proc->parent : 0;
-  }
-  for (const auto& [fd, end] : known) {
-    auto& conn = facts_.conns[end.first];
-    if (!by_fd_.contains({deed.pid, fd}) && !conn.acts[end.second].users.contains(deed.pid)) continue;
-    auto one = deed;
-    one.fd = fd;
-    on_connection(conn, end.second, one);
-  }
-}
-
-// A further descriptor for the same end.
-void Ledger::note_double(Conn& conn, Who who, const Deed& deed) {
-  if (deed.call != "dup" && deed.call != "dup2" && deed.call != "dup3" && deed.call != "fcntl") return;
-  if (deed.error || deed.pending || deed.bytes < 0 || deed.bytes == deed.fd) return;
-  conn.acts[who].doubled.insert(deed.pid);
-  by_fd_[{deed.pid, static_cast<int>(deed.bytes)}] = {index_of(conn), who};
 }
 
 void Ledger::act(Deed deed, const Address& local, const Address& peer) {

@@ -1,7 +1,6 @@
 // What programs do around a transfer: they wait for bytes or room in poll, and ask what became of a connect.
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 
 #include "verdict/bearing.hpp"
@@ -103,31 +102,6 @@ void Ledger::withdraw(Conn& conn, Who who, Kind kind) {
   });
 }
 
-// "6, EPOLL_CTL_ADD, 4, POLLIN|POLLOUT". A descriptor that is closed is no longer waited for.
-void Ledger::note_interest(const evidence::Call& call) {
-  if (call.error || !call.returned) return;
-  if (call.name == "close")
-    for (auto at = interest_.lower_bound({call.pid, 0}); at != interest_.end() && at->first.first == call.pid; ++at)
-      at->second.erase(call.fd);
-  if (call.name != "epoll_ctl") return;
-  auto& fds = interest_[{call.pid, std::atoi(call.args.c_str())}];
-  const bool reads =
-      call.args.find("POLLIN") != std::string::npos && call.args.find("EPOLL_CTL_DEL") == std::string::npos;
-  if (reads)
-    fds.insert(call.fd);
-  else
-    fds.erase(call.fd);
-}
-
-// What accept makes has its listener's options: "3, SOCK_NONBLOCK" of the listener's descriptor.
-void Ledger::inherit_linger(const evidence::Call& call, Deed& deed) {
-  if (call.error || !call.returned) return;
-  if (call.name == "setsockopt" && !call.peer.port && deed.linger_reset) resetting_.insert({call.pid, call.fd});
-  if (call.name == "setsockopt" && !call.peer.port && deed.lingers) resetting_.erase({call.pid, call.fd});
-  if (deed.kind == Kind::accept && resetting_.contains({call.pid, std::atoi(call.args.c_str())}))
-    deed.linger_reset = true;
-}
-
 // How a connect that did not wait came out: "3, SOL_SOCKET, SO_ERROR, EHOSTUNREACH".
 void Ledger::answered(const evidence::Call& getsockopt, Mark mark) {
   constexpr std::string_view option = "SO_ERROR, E";
@@ -146,20 +120,6 @@ void Ledger::answered(const evidence::Call& getsockopt, Mark mark) {
   deed.mark = mark;
   if (!harmless(deed)) note_failed_connect(process(deed.pid), deed, &conn);
   on_connect(conn, deed);
-}
-
-// The one signal that no tracer sees arrive: whoever sent it has said so. 0 is the sender's own group.
-void Ledger::killed(const evidence::Call& kill, Mark mark) {
-  if (kill.error || (kill.name != "kill" && kill.name != "tkill" && kill.name != "tgkill")) return;
-  const int named = std::atoi(kill.args.c_str()), target = named ? named : kill.pid;
-  if (target <= 0 || (!kill.returned && target != kill.pid)) return;
-  auto& all = process(target).signals;
-  const bool told = std::any_of(all.begin(), all.end(), [](const SignalFacts& s) { return s.sent.signal == SIGKILL; });
-  if (told || all.size() >= 32) return;
-  mark.t = kill.start_ns ? kill.start_ns : mark.t;
-  const auto& sender = process(kill.pid);
-  const auto& name = sender.program.empty() ? sender.label : sender.program;
-  all.push_back({{.signal = SIGKILL, .target = target, .sender = kill.pid, .sender_name = name}, mark});
 }
 
 }  // namespace lab::verdict

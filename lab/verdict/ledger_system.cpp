@@ -1,6 +1,7 @@
 // Processes and the system around the connections.
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <iterator>
 
 #include "verdict/ledger.hpp"
@@ -133,6 +134,20 @@ void Ledger::close() {
   for (auto& conn : facts_.conns)
     for (auto& hits : conn.hits)
       if (!still_missing(conn, hits)) hits.open_first = {};
+}
+
+// The one signal that no tracer sees arrive: whoever sent it has said so. 0 is the sender's own group.
+void Ledger::killed(const evidence::Call& kill, Mark mark) {
+  if (kill.error || (kill.name != "kill" && kill.name != "tkill" && kill.name != "tgkill")) return;
+  const int named = std::atoi(kill.args.c_str()), target = named ? named : kill.pid;
+  if (target <= 0 || (!kill.returned && target != kill.pid)) return;
+  auto& all = process(target).signals;
+  const bool told = std::any_of(all.begin(), all.end(), [](const SignalFacts& s) { return s.sent.signal == SIGKILL; });
+  if (told || all.size() >= 32) return;
+  mark.t = kill.start_ns ? kill.start_ns : mark.t;
+  const auto& sender = process(kill.pid);
+  const auto& name = sender.program.empty() ? sender.label : sender.program;
+  all.push_back({{.signal = SIGKILL, .target = target, .sender = kill.pid, .sender_name = name}, mark});
 }
 
 }  // namespace lab::verdict

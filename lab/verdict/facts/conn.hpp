@@ -90,8 +90,4 @@ struct Conn {
   Hits rewriter;
 };
 
-// Whether an end that waits in this call is owed bytes. The client is when it has said something since it last heard
-// something, or never heard anything; a server is owed nothing: a client may come, stay silent and go.
-bool is_owed(const Acts& acts, Who who, const Deed& deed);
-
 }  // namespace lab::verdict
