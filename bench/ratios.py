@@ -93,8 +93,8 @@ def bulk(lab, folder):
 
 def race(lab, _):
     # Each piece begins while the kernel still takes down the namespaces of the one before: the sides follow each other by
-    # chance, and often.
-    runs, piece = 2000, 100
+    # chance, and often: what else keeps a CPU awake moves the odds from minute to minute.
+    runs, piece = 2000, 20
     shares = {}
     for _ in range(runs // piece):
         for watched in random.sample((False, True), 2):
