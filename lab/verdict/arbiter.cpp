@@ -34,7 +34,7 @@ bool in_order(const Finding& finding) {
 }
 
 // The contract's rule: the earliest event that the end which closed or gave up did not choose; with none, what it did.
-const Finding* choose(std::vector<Finding>& all) {
+Finding* choose(std::vector<Finding>& all) {
   for (auto& f : all)
     if (!in_order(f)) f.doubts.push_back("its effect was seen before it");
   std::stable_sort(all.begin(), all.end(), [](const Finding& a, const Finding& b) {
@@ -75,56 +75,6 @@ std::vector<RuledOut> exclusions(const Case& one, std::string_view chosen) {
   return all;
 }
 
-// Which sources would have told, and why they did not.
-std::vector<std::string> missing_sources(const Facts& facts) {
-  static constexpr std::pair<std::string_view, std::string_view> tells[] = {
-      {"wire", "which segments were sent"},
-      {"nft-trace", "which rule took a segment"},
-      {"kernel", "why the kernel dropped a packet or built a reset"},
-      {"syscalls", "what the programs' calls returned"},
-      {"sockets", "queues, timers and owners of the sockets"},
-      {"counters", "who built a reset"},
-      {"filters", "what seccomp filters answered"},
-      {"changes", "what changed in the system meanwhile"},
-      {"processes", "whether a process was stopped"},
-      {"actors", "how processes ended"}};
-  std::vector<std::string> all;
-  for (const auto& [source, what] : tells) {
-    const auto at = facts.sources.find(source);
-    if (facts.complete(source)) continue;
-    std::string why = at == facts.sources.end() ? "not there"
-                      : !at->second.on          ? (at->second.why.empty() ? "off" : "off: " + at->second.why)
-                                                : fmt::format("lost {}", plural(at->second.lost, "event"));
-    all.push_back(fmt::format("{} would have told {} ({})", source, what, why));
-  }
-  return all;
-}
-
-Decision healthy(const Case& one) {
-  Decision d;
-  d.verdict.cause = "none";
-  const auto& c = one.conn.stream.client;
-  const auto& s = one.conn.stream.server;
-  const bool seen = one.wire_complete && one.conn.wire;
-  d.verdict.status = seen && one.acts_known(Who::client) ? Status::confirmed : Status::likely;
-  const bool ended = c.fin && s.fin;
-  d.verdict.summary =
-      ended ? fmt::format("Both ends closed it after {} and {}", plural(c.bytes, "byte"), plural(s.bytes, "byte"))
-            : "The connection was healthy to the end of what was seen";
-  if (seen) {
-    Mark last = c.fin ? c.fin : c.last_data;
-    d.verdict.because.push_back({"wire",
-                                 fmt::format("client to server {}, server to client {}, nothing left unacknowledged",
-                                             plural(c.bytes, "byte"), plural(s.bytes, "byte")),
-                                 last ? std::vector<std::size_t>{last.event} : std::vector<std::size_t>{}});
-    if (c.repeats + s.repeats)
-      d.verdict.because.push_back(
-          {"wire", fmt::format("{} made good what was lost", plural(c.repeats + s.repeats, "repetition")), {}});
-  }
-  if (d.verdict.status != Status::confirmed) d.verdict.next = missing_sources(one.facts);
-  return d;
-}
-
 Decision undecided(const Case& one) {
   Decision d;
   auto& v = d.verdict;
@@ -140,8 +90,9 @@ Decision undecided(const Case& one) {
 Decision decide(const Case& one) {
   if (!one.complaint) return healthy(one);
   auto all = hear(one);
-  const auto* best = choose(all);
-  if (!best) return undecided(one);
+  auto* best = choose(all);
+  if (!best) return one.complaint->left ? healthy(one) : undecided(one);
+  if (one.complaint->left) best->doubts.push_back("nothing tells that the client had waited for what it asked");
   Decision d;
   d.by = best->by;
   auto& v = d.verdict;

@@ -12,6 +12,12 @@ struct Decision {
 
 Decision decide(const Case& one);
 
+// Nobody complained, or whoever did so had no reason that is known.
+Decision healthy(const Case& one);
+
+// Which sources would have told, and why they did not.
+std::vector<std::string> missing_sources(const Facts& facts);
+
 // The verdict on a run in which nobody connected.
 Decision decide_without_connections(const Facts& facts);
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <iterator>
+#include <string_view>
 
 #include "verdict/names.hpp"
 
@@ -74,6 +76,14 @@ bool leaves_it_unserved(Kind kind) {
   return kind != Kind::other && kind != Kind::descriptor && kind != Kind::memory && kind != Kind::file;
 }
 
+// Advice to the kernel, tuning, and questions for a log line.
+bool done_without(std::string_view call) {
+  static constexpr std::string_view all[] = {
+      "madvise",    "fadvise64",   "sched_yield", "setpriority", "sched_setscheduler", "sched_setaffinity", "prctl",
+      "ioprio_set", "getpeername", "getsockname", "fsync",       "fdatasync",          "sync_file_range"};
+  return std::find(std::begin(all), std::end(all), call) != std::end(all);
+}
+
 bool moves_or_ends(Kind kind) {
   return kind == Kind::read || kind == Kind::write || kind == Kind::shut || kind == Kind::close;
 }
@@ -92,12 +102,20 @@ bool lost_before(const Case& one, Who who, const Deed& failed) {
 }
 
 // The same had failed before, and its thread had got on with its work.
-bool survived_before(const Process& process, const Trouble& trouble) {
+bool survived_before(const Process& process, const Trouble& trouble, bool sibling = false) {
   const auto& deed = trouble.deed;
   return std::any_of(process.troubles.begin(), process.troubles.end(), [&](const Trouble& earlier) {
     return earlier.deed.call == deed.call && earlier.deed.error == deed.error && earlier.deed.end < deed.start &&
-           (!deed.tid || earlier.deed.tid == deed.tid) && got_on(earlier.then, deed.start);
+           (sibling || !deed.tid || earlier.deed.tid == deed.tid) && got_on(earlier.then, deed.start);
   });
+}
+
+// Or in another child of its parent's: servers fork for each connection.
+bool sibling_survived(const Facts& facts, const Process& process, const Trouble& trouble) {
+  return process.parent && std::any_of(facts.processes.begin(), facts.processes.end(), [&](const auto& entry) {
+           const auto& other = entry.second;
+           return other.pid != process.pid && other.parent == process.parent && survived_before(other, trouble, true);
+         });
 }
 
 // The end came all the same: its FIN is what the failed shutdown would have sent.
@@ -136,11 +154,14 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
     result.doubts.push_back(fmt::format("the thread got on with its work after the failed {}", deed.call));
     result.aside = true;
   }
-  if (!held && !here && survived_before(*snag.process, trouble)) {
+  if (!held && !here &&
+      (survived_before(*snag.process, trouble) || sibling_survived(one.facts, *snag.process, trouble))) {
     result.doubts.push_back(fmt::format("{} had failed so before, and it had got on", deed.call));
     result.aside = true;
   }
   if (end && !held) weigh_time(deed, t, *end, result);
+  if (end && !held && done_without(deed.call) && of_its_own_accord(closer))
+    result.doubts.push_back(fmt::format("programs commonly do without what {} is for", deed.call));
   if (!end && !held && !leaves_it_unserved(deed.kind))
     result.doubts.push_back(fmt::format("it kept the connection after the failed {}", deed.call));
   // What an end does not do can hang on the failure all the same, and a crash is not chosen.

@@ -91,6 +91,7 @@ std::string outcome_text(const Case& one) {
       if (deed && deed->error) return fmt::format("the {} got {} after {}", end, error_name(deed->error), waited());
       if (deed && deed->timed_out) return fmt::format("the {} waited {} in vain", end, waited());
       if (deed) return fmt::format("the {} was still waiting when the run ended", end);
+      if (c.left) return fmt::format("the {} ended the connection without what it had asked for", end);
       return fmt::format("the {} waited in vain", end);
     case What::failed:
       return fmt::format("the {}'s {} failed with {}", end, deed ? deed->call : "call",

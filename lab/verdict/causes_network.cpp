@@ -98,6 +98,9 @@ std::optional<Finding> find_silent(const Case& one) {
   if (eaten) result.doubts.push_back(fmt::format("{} is not excluded", eaten->cause));
   if (stream.arrived_to && behind(stream.acked, stream.arrived_to) && !link)
     result.doubts.push_back(fmt::format("what was not acknowledged had arrived at the {}", name_of(other(victim))));
+  for (const auto& c : one.facts.changes)
+    if (!link && c.change.kind == "link-down" && c.at.t >= one.conn.began.t && c.at.t <= one.until())
+      result.doubts.push_back(fmt::format("link {} had gone down", c.change.object));
   if (inside) result.doubts.push_back(fmt::format("{} did not pass on what went into it", stream.went_into));
   if (link && one.complaint->weak) result.doubts.push_back("which end noticed is not known: the link may be its own");
   result.culprit = {.kind = "peer", .name = name_of(other(victim)), .detail = timer};

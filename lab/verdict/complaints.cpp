@@ -6,6 +6,7 @@
 #include "verdict/bearing.hpp"
 #include "verdict/case.hpp"
 #include "verdict/deeds.hpp"
+#include "verdict/kept_from.hpp"
 #include "verdict/tls.hpp"
 
 namespace lab::verdict {
@@ -15,63 +16,6 @@ using What = Complaint::What;
 
 // Silence on the wire shorter than this is thinking, not waiting.
 constexpr std::int64_t kPatience = 200'000'000;
-
-bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
-  const auto& conn = one.conn;
-  const Who peer = other(victim);
-  const auto& stream = conn.stream[peer];
-  const bool known = stream.syns && one.acts_known(peer) && !then[peer].writing;
-  return std::any_of(conn.hits.begin(), conn.hits.end(), [&](const Hits& hits) {
-    if (!hits.open_first || hits.from != peer) return false;
-    if (hits.open_first.read_time && hits.data && known) return written_by(conn, hits, then);
-    return hits.open_first.t <= t || hits.open_first.read_time;
-  });
-}
-
-bool stopped(const Facts& facts, const std::set<int>& pids, std::int64_t t) {
-  return std::any_of(pids.begin(), pids.end(), [&](int pid) {
-    const auto* process = facts.process(pid);
-    return process && process->stopped && process->stopped.t <= t && (!process->resumed || process->resumed.t > t);
-  });
-}
-
-// A filter failed or held the call that would have ended its direction, or the call never came back.
-bool kept_from_closing(const Case& one, Who who, std::int64_t t) {
-  for (const int pid : one.holders(who))
-    if (const auto* process = one.facts.process(pid); process && !(process->exited && !process->by_lab))
-      for (const auto& [tid, deed] : process->inside)
-        if ((deed.kind == Kind::close || deed.kind == Kind::shut) && deed.start <= t) return true;
-  const auto snags = one.snags(who);
-  return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
-    const auto kind = snag.trouble->deed.kind;
-    return snag.trouble->filtered && (kind == Kind::close || kind == Kind::shut) && snag.trouble->filter_at.t <= t;
-  });
-}
-
-// A filter leaves a call of that end without an answer.
-bool held_by_a_filter(const Case& one, Who who, std::int64_t t) {
-  const auto snags = one.snags(who);
-  return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
-    return snag.trouble->filtered && snag.trouble->filter_action == "stall" && snag.trouble->filter_at.t <= t;
-  });
-}
-
-// Something that the other end sent, or meant to send, did not come.
-bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
-  const Who peer = other(victim);
-  if (then[peer].open && then[peer].repeats) return true;
-  if (missing_towards(one, victim, t, then) || stopped(one.facts, one.holders(peer), t)) return true;
-  if (kept_from_closing(one, peer, t) || held_by_a_filter(one, peer, t) || one.deserted_by(peer, t)) return true;
-  const auto& stream = one.conn.stream[peer];
-  if (then[peer].writing && one.conn.stream[victim].window != 0) return true;
-  // It wrote more than the wire carried, or closed and no FIN came by: an output hook, a route, a policy.
-  if (!one.wire_complete || !one.conn.wire) return false;
-  if (then[peer].written > then[peer].sent && one.conn.stream[victim].window != 0) return true;
-  const auto& closers = one.conn.acts[peer].closers;
-  const bool closed =
-      std::any_of(closers.begin(), closers.end(), [&](const Deed& d) { return d.kind != Kind::exec && d.end <= t; });
-  return closed && !stream.fin && !stream.rst && !one.conn.stream[victim].rst;
-}
 
 // Behind its own shutdown of that direction a read meets end of file, whatever the other end does.
 const Deed* own_shutdown(const Case& one, const Complaint& c) {
@@ -129,6 +73,7 @@ class Docket {
     cuts();
     deaths();
     waits();
+    if (list_.empty()) left();
     if (list_.empty()) refusals();
     if (list_.empty()) on_the_wire();
     if (list_.empty()) stuck();
@@ -146,7 +91,8 @@ class Docket {
   bool all_said_and_read() const {
     if (!one_.acts_known(Who::client) || !one_.acts_known(Who::server)) return false;
     const auto &client = conn_.acts.client, &server = conn_.acts.server;
-    return conn_.stream.client.fin && conn_.stream.server.fin && client.written > 0 && server.written > 0 &&
+    const auto ended = [&](Who who) { return conn_.stream[who].fin || !conn_.acts[who].closers.empty(); };
+    return ended(Who::client) && ended(Who::server) && client.written > 0 && server.written > 0 &&
            client.written == server.read && server.written == client.read;
   }
 
@@ -218,6 +164,7 @@ class Docket {
       if (!pending || !conn_.handshake) continue;
       const auto* process = one_.facts.process(pending->pid);
       if (process && process->exited && !process->by_lab && process->exited.t < end_.t) continue;
+      if (pending->kind == Kind::write && held_in(one_, who, *pending)) continue;
       const auto then = progress_of(conn_);
       if (owed(who, *pending) || kept_from(one_, who, end_.t, then))
         add(What::starved, who, end_, then, false, pending);
@@ -229,6 +176,19 @@ class Docket {
     if (connect->pending || connect->error == EINPROGRESS)
       add(What::no_connect, Who::client, closers.empty() ? end_ : closers.front().mark, progress_of(conn_), false,
           connect);
+  }
+
+  // A client that goes without what it asked for, while something keeps it from it: that it waited is not told.
+  void left() {
+    const auto& acts = conn_.acts.client;
+    const auto at = departure(one_, Who::client);
+    const auto& theirs = conn_.stream.server;
+    const bool second = (theirs.fin && theirs.fin.t <= at.t) || (theirs.rst && theirs.rst.t <= at.t);
+    if (!conn_.handshake || !at || second || !is_owed(acts, Who::client, {})) return;
+    Complaint c{
+        .what = What::starved, .victim = Who::client, .at = at, .owed = true, .left = true, .then = at_closing()};
+    leave_out_later(c);
+    if (kept_from(one_, Who::client, at.t, c.then)) list_.push_back(std::move(c));
   }
 
   // Without the client's own word: an answer was due by what went over the wire.

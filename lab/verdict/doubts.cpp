@@ -87,24 +87,31 @@ std::vector<std::string> waited_doubts(const Case& one, Who who, const Closer& c
   return doubts;
 }
 
-// A client that only sends, ends its direction, and waits until all has been taken, looks like one that hoped for an
-// answer: only a step says which.
-bool may_only_send(const Case& one, Who who) {
+bool half_closes(const Deed& deed) { return deed.kind == Kind::shut && writes_only(deed); }
+
+// Nothing on the wire says where a message ends, or whether it asks for an answer: only a step says what was hoped for.
+std::vector<std::string> goodbye_doubts(const Case& one, Who who) {
   const auto& c = one.complaint;
-  if (who != Who::server || !c || c->what != Complaint::What::eof || !c->deed || c->deed->step) return false;
-  const auto& closers = one.conn.acts.client.closers;
-  return one.conn.stream.server.bytes == 0 && one.conn.acts.server.written == 0 &&
-         std::any_of(closers.begin(), closers.end(), [&](const Deed& deed) {
-           return deed.kind == Kind::shut && writes_only(deed) && deed.end <= c->deed->end;
-         });
+  if (who != Who::server || !c || c->what != Complaint::What::eof || !c->deed || c->deed->step) return {};
+  const auto &client = one.conn.acts.client, &server = one.conn.acts.server;
+  const bool ended = std::any_of(client.closers.begin(), client.closers.end(),
+                                 [&](const Deed& deed) { return half_closes(deed) && deed.end <= c->deed->end; });
+  if (ended) return {"the client had ended its own direction: one that only sends waits for end of file so"};
+  const bool all_read = server.read > 0 && server.read == client.written;
+  const auto& fin = one.conn.stream.client.fin;
+  const bool to_the_end = fin && server.closers.size() > 1 && server.closers.back().start >= fin.t;
+  if (to_the_end && half_closes(server.closers.front()) && all_read)
+    return {"the server ended its own direction alone, and read all that came until the client ended, too"};
+  if (client.last_read && all_read && c->deed->start >= client.last_write.t)
+    return {"it had answered before: a last word that asks for no answer looks the same"};
+  return {};
 }
 
 }  // namespace
 
 std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer) {
   auto doubts = waited_doubts(one, who, closer);
-  if (may_only_send(one, who))
-    doubts.push_back("the client had ended its own direction: one that only sends waits for end of file so");
+  for (auto& doubt : goodbye_doubts(one, who)) doubts.push_back(std::move(doubt));
   if (!closer.sure && one.acts_known(who))
     doubts.push_back(fmt::format("which of those that held the {}'s end let go of it last is not known", name_of(who)));
   else if (!closer.sure)

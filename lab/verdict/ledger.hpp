@@ -79,13 +79,14 @@ class Ledger {
   void on_read(Conn& conn, Who who, const Deed& deed);
   void on_write(Conn& conn, Who who, const Deed& deed);
   void on_connect(Conn& conn, const Deed& deed);
-  void complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed);
+  void complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed,
+                const std::optional<Both<Progress>>& then = {});
   void forgive(Conn& conn, Who who, Kind kind);
 
   // ledger_looks.cpp
   void note_room(const evidence::Call& call, Deed& write);
   void looked(const Deed& poll, const evidence::Call& call);
-  void note_idle(Conn& conn, Who who, Deed look);
+  void note_idle(Conn& conn, Who who, Deed look, bool elsewhere = false);
   void give_up(Conn& conn, Who who, const Deed& deed);  // it closed, or its program ended
   void withdraw(Conn& conn, Who who, Kind kind);        // what it complained of after a look
   void answered(const evidence::Call& getsockopt, Mark mark);

@@ -66,6 +66,7 @@ void Ledger::on_connection(Conn& conn, Who who, const Deed& deed) {
 
 void Ledger::on_connect(Conn& conn, const Deed& deed) {
   auto& acts = conn.acts.client;
+  if (deed.error == EALREADY && acts.connect && acts.connect->error == EINPROGRESS) return;  // it only asked
   acts.connect = deed;
   conn.known_order = true;
   if (deed.pending) return;
@@ -139,11 +140,12 @@ void Ledger::on_write(Conn& conn, Who who, const Deed& deed) {
     complain(conn, Complaint::What::failed, who, deed, true);
 }
 
-void Ledger::complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed) {
+void Ledger::complain(Conn& conn, Complaint::What what, Who victim, const Deed& deed, bool owed,
+                      const std::optional<Both<Progress>>& then) {
   if (conn.complaints.size() >= kComplaints) return;
   Complaint one{.what = what, .victim = victim, .at = deed.mark, .deed = deed, .owed = owed};
   one.at.t = deed.end;
-  one.then = progress_of(conn);
+  one.then = then ? *then : progress_of(conn);
   conn.complaints.push_back(std::move(one));
 }
 

@@ -54,7 +54,9 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
     const bool reads = among(bytes) || (untold && who == Who::client);
     const bool told = among(room) || ((epoll || sets) && full_.contains({poll.pid, wait.fd}));
     const bool writes = told && conn.handshake && conn.acts[who].written > 0;
-    if ((reads || untold) && (wait.timed_out || poll.error == EINTR)) note_idle(conn, who, wait);
+    const bool elsewhere = reads && poll.bytes > 0 && poll.end - poll.start >= kBlocked;
+    if ((reads || untold) && (wait.timed_out || poll.error == EINTR || elsewhere))
+      note_idle(conn, who, wait, elsewhere);
     if (!reads && !writes) continue;
     auto& inside = conn.acts[who].pending;
     if (inside && inside->tid == poll.tid && kind_of_call(inside->call) == Kind::poll) inside.reset();
@@ -71,15 +73,18 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
   }
 }
 
-void Ledger::note_idle(Conn& conn, Who who, Deed look) {
+// `elsewhere`: another descriptor had something. Whether this one had, too, its reads tell.
+void Ledger::note_idle(Conn& conn, Who who, Deed look, bool elsewhere) {
   auto& idle = conn.acts[who].idle;
   if (idle && idle->pid == look.pid) look.start = std::min(look.start, idle->start);
   look.passing = look.error == EAGAIN || look.call.starts_with("epoll");
+  look.untold |= elsewhere;
   look.kind = Kind::read;
   look.timed_out = true;
   look.error = 0;
   look.bytes = -1;
   idle = std::move(look);
+  conn.at_idle[who] = progress_of(conn);
 }
 
 // A timer of its own, a signal, a look that found nothing: whoever closes at once behind it gave up waiting, which is a
@@ -90,7 +95,8 @@ void Ledger::give_up(Conn& conn, Who who, const Deed& deed) {
   if (!idle || !conn.handshake || idle->pid != deed.pid) return;
   if (deed.start - idle->end > kThinks || idle->end - idle->start < kBlocked) return;
   const bool for_long = idle->end - std::max(idle->start, acts.last_write.t) >= kThinks;
-  complain(conn, Complaint::What::starved, who, *idle, !idle->untold && for_long && is_owed(acts, who, *idle));
+  complain(conn, Complaint::What::starved, who, *idle, !idle->untold && for_long && is_owed(acts, who, *idle),
+           conn.at_idle[who]);
 }
 
 // Whoever looks for room does not block in his writes: one that took long and wrote a part had not waited.

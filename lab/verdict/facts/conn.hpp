@@ -38,6 +38,7 @@ struct Complaint {
   std::optional<Deed> deed;
   bool owed = false;  // something was certainly awaited
   bool weak = false;  // read off the wire alone
+  bool left = false;  // it ended the connection itself, and nothing tells that it had waited
   bool made_good = false;
   Both<Progress> then;         // as it stood at that moment
   std::optional<Deed> facing;  // the other end was inside this read then
@@ -73,7 +74,8 @@ struct Conn {
   std::vector<Hits> hits;
   std::vector<IcmpFacts> icmp;
   std::vector<Complaint> complaints;
-  std::optional<Both<Progress>> at_closing;  // as it stood when the first FIN or RST came by
+  std::optional<Both<Progress>> at_closing;     // as it stood when the first FIN or RST came by
+  Both<std::optional<Both<Progress>>> at_idle;  // and at an end's last look for bytes that found none
   // Address translation.
   bool translated = false;
   Address asked;      // what the client aimed at, where that is not `server`

@@ -98,6 +98,65 @@ TEST(GivingUp, AnExitThatSaysItFailedWithAThreadInARead) {
   EXPECT_EQ(at_once.verdict().cause, "none") << told(at_once.verdict());
 }
 
+// ---- woken by something else, or gone with nothing said
+
+// The server answers, and a rule eats that for good.
+Story answer_eaten() {
+  auto s = read_by_the_server();
+  s.act('S', "send 5", {.bytes = 5, .fd = 5}).traced("S>C PA 1:6");
+  return s;
+}
+
+evidence::Call polls(std::int64_t ready) {
+  return {.name = "poll", .args = "[3:POLLIN 4:POLLIN=POLLIN], 2, -1ms", .result = ready};
+}
+
+TEST(GivingUp, AWaitThatAnotherDescriptorEndedTellsWhatWasLost) {
+  auto eaten = answer_eaten(), silent = read_by_the_server(), at_once = read_by_the_server();
+  lasting(eaten, polls(1), 900);
+  lasting(silent, polls(1), 900);
+  lasting(at_once, polls(1), 10);
+  EXPECT_VERDICT(closes(eaten), "firewall/drop", "confirmed");
+  EXPECT_VERDICT(closes(silent), "none", "likely");
+  EXPECT_VERDICT(closes(at_once), "none", "confirmed");
+}
+
+TEST(GivingUp, LookAlikeTheAnswerWasThereToo) {
+  auto s = read_by_the_server();
+  s.act('S', "send 5", {.bytes = 5, .fd = 5}).wire("S>C PA 1:6").wire("C>S A");
+  lasting(s, polls(2), 900).act('C', "recv 5", {.bytes = 5, .fd = 3});
+  EXPECT_VERDICT(closes(s), "none", "confirmed");
+}
+
+TEST(GivingUp, WhoGoesWithoutAWordWhileTheAnswerIsEatenIsNoSureVictim) {
+  auto asked = answer_eaten(), heard = answer_eaten();
+  EXPECT_VERDICT(closes(asked.wait(900)), "firewall/drop", "likely");
+  // Nothing that it had asked for: it had its answer, and what was eaten came behind.
+  auto s = read_by_the_server();
+  s.act('S', "send 5", {.bytes = 5, .fd = 5})
+      .wire("S>C PA 1:6")
+      .wire("C>S A")
+      .act('C', "recv 5", {.bytes = 5, .fd = 3});
+  EXPECT_VERDICT(closes(s), "none", "confirmed");
+}
+
+TEST(GivingUp, AThreadThatWasStillReadingMakesAGoodExitUnsure) {
+  auto waited = exits_after(1000, 0), at_once = exits_after(10, 0);
+  EXPECT_VERDICT(waited, "none", "likely");
+  EXPECT_VERDICT(at_once, "none", "confirmed");
+}
+
+// EALREADY is no answer to a connect.
+TEST(GivingUp, AConnectThatIsAskedForAgainAndAgain) {
+  Story s(Story::Acts::calls);
+  s.act('C', "connect", {.error = EINPROGRESS, .fd = 3}).traced("C>S S 0", {.hook = "output"});
+  for (int i = 0; i < 5; ++i) s.wait(100).act('C', "connect", {.error = EALREADY, .fd = 3});
+  s.act('C', "close", {.fd = 3}).end();
+  EXPECT_EQ(s.verdict().cause, "connect/no-answer") << told(s.verdict());
+}
+
+// ---- goodbyes
+
 // One that only sends ends its direction, waits until all is taken, and closes.
 Story half_closed(int reply) {
   auto s = with_descriptors();
@@ -115,6 +174,49 @@ TEST(HalfClosed, AClientOfWhichNobodyKnowsWhetherItHopedForAnAnswer) {
   EXPECT_VERDICT(answered, "none", "confirmed");
 }
 
+// The server's reply, then its end of file, and it goes on reading until the client ends.
+Story half_closed_by_the_server(bool to_the_end) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).act('S', "shutdown write", {.fd = 5}).wire("S>C FA").wire("C>S A");
+  s.act('C', "recv 64", {.bytes = 0, .fd = 3});
+  if (!to_the_end) s.act('S', "close", {.fd = 5});
+  s.act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A");
+  if (to_the_end) s.act('S', "recv 64", {.bytes = 0, .fd = 5}).act('S', "close", {.fd = 5});
+  return s.end();
+}
+
+TEST(HalfClosed, AServerThatEndsItsOwnDirectionAlone) {
+  auto reads_on = half_closed_by_the_server(true), closes = half_closed_by_the_server(false);
+  EXPECT_VERDICT(reads_on, "application/closed", "likely");
+  EXPECT_VERDICT(closes, "application/closed", "confirmed");
+}
+
+// A last word may ask for no answer; a first one that nobody answers was none.
+TEST(Goodbyes, AServerThatHadAnsweredBeforeMayHaveBeenToldToGo) {
+  for (const bool before : {false, true}) {
+    auto s = with_descriptors();
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5});
+    if (before) {
+      s.act('S', "send 5", {.bytes = 5, .fd = 5}).wire("S>C PA 1:6").wire("C>S A");
+      s.act('C', "recv 5", {.bytes = 5, .fd = 3}).act('C', "send 4", {.bytes = 4, .fd = 3}).wire("C>S PA 7:11");
+      s.wire("S>C A").act('S', "recv 64", {.bytes = 4, .fd = 5});
+    }
+    s.act('S', "close", {.fd = 5}).wire("S>C FA").act('C', "recv 64", {.bytes = 0, .fd = 3});
+    s.act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+    EXPECT_VERDICT(s, "application/closed", before ? "likely" : "confirmed");
+  }
+}
+
+// All was said and read: the rule that rejects the last FIN harms nobody.
+TEST(Goodbyes, ALastFinThatARuleRejects) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).act('S', "send 5", {.bytes = 5, .fd = 5}).wire("S>C PA 1:6");
+  s.wire("C>S A").act('C', "recv 5", {.bytes = 5, .fd = 3}).act('C', "close", {.fd = 3}).wire("C>S FA");
+  s.act('S', "close", {.fd = 5}).traced("S>C FA", {.action = "reject", .text = "reject with tcp reset"});
+  s.wire("C>S R 12").wait(200).wire("C>S FA 12").wire("S>C R 7").end();
+  EXPECT_VERDICT(s, "none", "confirmed");
+}
+
 // Both spoke TLS, the client did not like the certificate.
 Story broken_off(const std::string& alert, int length) {
   Story s;
@@ -123,7 +225,7 @@ Story broken_off(const std::string& alert, int length) {
       .act('C', "send 6", {.bytes = 6})
       .wire("C>S PA 1:7 head=16030100c901")
       .wire("S>C PA 1:6 head=160303007a02");
-  s.act('S', "send 5", {.bytes = 5}).wire("C>S A").recv('C', 5);
+  s.act('S', "send 5", {.bytes = 5}).wire("C>S A").recv('C', 3);
   s.act('C', "send 7", {.bytes = length}).wire(from + " head=" + alert).recv('S', 6 + length);
   s.close('S').wire("S>C FA").close('C').wire("C>S RA");
   return s.counter("TcpOutRsts", 1).counter("TcpExtTCPAbortOnClose", 1).end();

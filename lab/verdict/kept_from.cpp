@@ -1,0 +1,81 @@
+#include "verdict/kept_from.hpp"
+
+#include <algorithm>
+
+namespace lab::verdict {
+namespace {
+
+bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
+  const auto& conn = one.conn;
+  const Who peer = other(victim);
+  const auto& stream = conn.stream[peer];
+  const bool known = stream.syns && one.acts_known(peer) && !then[peer].writing;
+  return std::any_of(conn.hits.begin(), conn.hits.end(), [&](const Hits& hits) {
+    if (!hits.open_first || hits.from != peer) return false;
+    if (hits.open_first.read_time && hits.data && known) return written_by(conn, hits, then);
+    return hits.open_first.t <= t || hits.open_first.read_time;
+  });
+}
+
+bool stopped(const Facts& facts, const std::set<int>& pids, std::int64_t t) {
+  return std::any_of(pids.begin(), pids.end(), [&](int pid) {
+    const auto* process = facts.process(pid);
+    return process && process->stopped && process->stopped.t <= t && (!process->resumed || process->resumed.t > t);
+  });
+}
+
+// A filter failed or held the call that would have ended its direction, or the call never came back.
+bool kept_from_closing(const Case& one, Who who, std::int64_t t) {
+  for (const int pid : one.holders(who))
+    if (const auto* process = one.facts.process(pid); process && !(process->exited && !process->by_lab))
+      for (const auto& [tid, deed] : process->inside)
+        if ((deed.kind == Kind::close || deed.kind == Kind::shut) && deed.start <= t) return true;
+  const auto snags = one.snags(who);
+  return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
+    const auto kind = snag.trouble->deed.kind;
+    return snag.trouble->filtered && (kind == Kind::close || kind == Kind::shut) && snag.trouble->filter_at.t <= t;
+  });
+}
+
+// A filter leaves a call of that end without an answer.
+bool held_by_a_filter(const Case& one, Who who, std::int64_t t) {
+  const auto snags = one.snags(who);
+  return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
+    return snag.trouble->filtered && snag.trouble->filter_action == "stall" && snag.trouble->filter_at.t <= t;
+  });
+}
+
+}  // namespace
+
+bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
+  const Who peer = other(victim);
+  if (then[peer].open && then[peer].repeats) return true;
+  if (missing_towards(one, victim, t, then) || stopped(one.facts, one.holders(peer), t)) return true;
+  if (kept_from_closing(one, peer, t) || held_by_a_filter(one, peer, t) || one.deserted_by(peer, t)) return true;
+  const auto& stream = one.conn.stream[peer];
+  if (then[peer].writing && one.conn.stream[victim].window != 0) return true;
+  // It wrote more than the wire carried, or closed and no FIN came by: an output hook, a route, a policy.
+  if (!one.wire_complete || !one.conn.wire) return false;
+  if (then[peer].written > then[peer].sent && one.conn.stream[victim].window != 0) return true;
+  const auto& closers = one.conn.acts[peer].closers;
+  const bool closed =
+      std::any_of(closers.begin(), closers.end(), [&](const Deed& d) { return d.kind != Kind::exec && d.end <= t; });
+  return closed && !stream.fin && !stream.rst && !one.conn.stream[victim].rst;
+}
+
+Mark departure(const Case& one, Who who) {
+  const auto& closers = one.conn.acts[who].closers;
+  if (!closers.empty()) return {.t = closers.front().start, .event = closers.front().mark.event};
+  const auto closer = one.closer(who);
+  return closer.process ? closer.process->exited : Mark{};
+}
+
+bool held_in(const Case& one, Who who, const Deed& pending) {
+  const auto snags = one.snags(who);
+  return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
+    return snag.trouble->filtered && snag.trouble->filter_action == "stall" && snag.process->pid == pending.pid &&
+           snag.trouble->deed.call == pending.call;
+  });
+}
+
+}  // namespace lab::verdict

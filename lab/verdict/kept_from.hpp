@@ -1,0 +1,18 @@
+// What did not reach an end, and why it need not be the other end's choice.
+#pragma once
+
+#include "verdict/case.hpp"
+
+namespace lab::verdict {
+
+// Something that the other end sent, or meant to send, did not come by then: lost, held back, or its process was not
+// let on.
+bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then);
+
+// When that end closed of itself, or its process ended.
+Mark departure(const Case& one, Who who);
+
+// A filter holds that very call: what it waits for is the filter's answer.
+bool held_in(const Case& one, Who who, const Deed& pending);
+
+}  // namespace lab::verdict
