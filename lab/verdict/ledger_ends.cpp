@@ -103,6 +103,7 @@ void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
   if (deed.bytes > 0 || deed.eof) acts.idle.reset();
   if (!deed.step && (deed.error == EAGAIN || deed.error == EINTR)) note_idle(conn, who, deed);
   if (deed.eof) {
+    if (!acts.met_end) acts.met_end = deed.mark;
     const bool satisfied = deed.bytes > 0 || (deed.to_eof && !owed);
     if (!satisfied || deed.exact) complain(conn, Complaint::What::eof, who, deed, deed.exact || owed);
   } else if (deed.timed_out || path_error(deed.error) || forbidden(conn, deed)) {

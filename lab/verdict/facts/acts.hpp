@@ -68,6 +68,7 @@ struct Acts {
   bool any = false;
   std::uint64_t read = 0, written = 0;                     // bytes
   Mark first, last_read, last_write, connected, accepted;  // with more than 0 bytes
+  Mark met_end;                                            // a read of its met end of file
   Mark asked_reset;                                        // SO_LINGER 0, not taken back, or a disconnect
   std::optional<Deed> connect;                             // the last connect()
   std::optional<Deed> pending;                             // the read or write that never returned

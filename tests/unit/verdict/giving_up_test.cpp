@@ -174,20 +174,25 @@ TEST(HalfClosed, AClientOfWhichNobodyKnowsWhetherItHopedForAnAnswer) {
   EXPECT_VERDICT(answered, "none", "confirmed");
 }
 
-// The server's reply, then its end of file, and it goes on reading until the client ends.
-Story half_closed_by_the_server(bool to_the_end) {
-  auto s = with_descriptors();
+// The server ends its direction, behind a greeting or not, and goes on reading until the client ends.
+Story half_closed_by_the_server(bool greets, bool to_the_end) {
+  Story s(Story::Acts::calls);
+  s.wire("C>S S 0").wire("S>C SA 0").wire("C>S A").act('C', "connect", {.fd = 3}).act('S', "accept", {.fd = 5});
+  if (greets) s.act('S', "send 5", {.bytes = 5, .fd = 5}).wire("S>C PA 1:6").wire("C>S A");
+  if (greets) s.act('C', "recv 5", {.bytes = 5, .fd = 3});
+  s.act('C', "send 6", {.bytes = 6, .fd = 3}).wire("C>S PA 1:7").wire("S>C A");
   s.act('S', "recv 64", {.bytes = 6, .fd = 5}).act('S', "shutdown write", {.fd = 5}).wire("S>C FA").wire("C>S A");
   s.act('C', "recv 64", {.bytes = 0, .fd = 3});
-  if (!to_the_end) s.act('S', "close", {.fd = 5});
   s.act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A");
   if (to_the_end) s.act('S', "recv 64", {.bytes = 0, .fd = 5}).act('S', "close", {.fd = 5});
   return s.end();
 }
 
 TEST(HalfClosed, AServerThatEndsItsOwnDirectionAlone) {
-  auto reads_on = half_closed_by_the_server(true), closes = half_closed_by_the_server(false);
-  EXPECT_VERDICT(reads_on, "application/closed", "likely");
+  auto greeted = half_closed_by_the_server(true, true), lingers = half_closed_by_the_server(false, true),
+       closes = half_closed_by_the_server(false, false);
+  EXPECT_VERDICT(greeted, "application/closed", "likely");
+  EXPECT_VERDICT(lingers, "application/closed", "confirmed");
   EXPECT_VERDICT(closes, "application/closed", "confirmed");
 }
 
