@@ -77,12 +77,6 @@ bool awaited_something_else(const Case& one) {
   return c.deed && c.deed->untold && (!c.then[c.victim].written || one.conn.acts[c.victim].last_write.t > c.at.t);
 }
 
-std::vector<std::string> waited_in_passing(const Case& one) {
-  const auto& deed = one.complaint->deed;
-  if (!deed || !deed->passing) return {};
-  return {fmt::format("{} does not tell that the {} waited for an answer", deed->call, name_of(one.victim()))};
-}
-
 Finding alone(const Case& one, std::string_view name, const Standstill& s) {
   auto result = finding(one, name, one.conn.handshake_at ? one.conn.handshake_at.t : one.conn.began.t);
   result.chosen = true;
@@ -91,7 +85,7 @@ Finding alone(const Case& one, std::string_view name, const Standstill& s) {
   if (awaited_something_else(one))
     result.doubts.push_back(
         fmt::format("what the {} waited for in {} is not told", name_of(s.victim), one.complaint->deed->call));
-  for (auto& doubt : waited_in_passing(one)) result.doubts.push_back(std::move(doubt));
+  for (auto& doubt : passing_doubts(one)) result.doubts.push_back(std::move(doubt));
   if (!s.crossed) result.doubts.push_back("whether everything got across is not known (wire: off or incomplete)");
   for (const int pid : one.holders(s.doer)) {
     const auto* process = one.facts.process(pid);
@@ -107,51 +101,7 @@ Finding alone(const Case& one, std::string_view name, const Standstill& s) {
   return result;
 }
 
-bool runs(const Process& process, std::int64_t t) {
-  const bool stopped = process.stopped && process.stopped.t <= t && !(process.resumed && process.resumed.t <= t);
-  return !stopped && !(process.exited && process.exited.t <= t);
-}
-
-// Another holder ran: it has read or written there, and the stopped one never did.
-bool others_serve(const Case& one, Who who, int stopped) {
-  const auto& users = one.conn.acts[who].users;
-  return !users.contains(stopped) && std::any_of(users.begin(), users.end(), [&](int pid) {
-    const auto* process = one.facts.process(pid);
-    return process && runs(*process, one.until());
-  });
-}
-
 }  // namespace
-
-std::optional<Finding> find_stopped(const Case& one) {
-  if (!one.starved()) return std::nullopt;
-  const Who who = one.doer();
-  for (const int pid : one.holders(who)) {
-    const auto* process = one.facts.process(pid);
-    if (!process || !process->stopped || process->stopped.t > one.until()) continue;
-    if (process->resumed && process->resumed.t < one.until()) continue;
-    if (others_serve(one, who, pid)) continue;
-    // What it did after the stop was seen, and before it ran again, says that it was not stopped.
-    const auto& acts = one.conn.acts[who];
-    const auto did = std::max(acts.last_read.t, acts.last_write.t);
-    if (did > process->stopped.t && !(process->resumed && did >= process->resumed.t)) continue;
-    auto result = finding(one, "application/stopped", process->stopped.t);
-    result.by = by_text(one, who);
-    result.doubts = waited_in_passing(one);
-    result.mechanism.push_back(
-        record("processes", fmt::format("{} is {}", process_text(process), process->stop_state), process->stopped));
-    for (const auto& signal : process->signals)
-      if (signal.sent.signal == SIGSTOP || signal.sent.signal == SIGTSTP)
-        result.mechanism.push_back(
-            record("signals", fmt::format("{} from process {}", signal_title(signal.sent.signal), signal.sent.sender),
-                   signal.at));
-    result.culprit = process_culprit(process, process->stop_state);
-    result.summary = fmt::format("The {}'s process is {}, not gone: its kernel still acknowledges, nobody reads; {}",
-                                 name_of(who), process->stop_state, outcome_text(one));
-    return result;
-  }
-  return std::nullopt;
-}
 
 std::optional<Finding> find_not_accepting(const Case& one) {
   const auto s = standstill(one);
@@ -276,13 +226,6 @@ std::optional<Finding> find_not_answering(const Case& one) {
   return result;
 }
 
-std::string no_stop(const Case& one) {
-  if (!one.starved()) return {};
-  for (const int pid : one.holders(one.doer()))
-    if (const auto* process = one.facts.process(pid); process && process->at_end && !process->stopped)
-      return fmt::format("{} is {}", process_text(process), process->at_end->state);
-  return {};
-}
 std::string no_not_accepting(const Case& one) {
   if (!one.starved() || one.unaccepted() != std::optional(false)) return {};
   return one.conn.acts.server.accepted ? "the server accepted it" : "its socket is held by a process";

@@ -56,6 +56,8 @@ Culprit process_culprit(const Process* process, std::string detail);
 std::string outcome_text(const Case& one);  // "the client read end of file"
 // Why a closing end's own choice cannot be told from a failure behind it; empty when it can.
 std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer);
+// Where the call that an end waited in need not have been a wait.
+std::vector<std::string> passing_doubts(const Case& one);
 std::vector<std::string> waiting_doubts(const Case& one, Who who);
 // Hits of eaters that count against this case: never made good, and in time.
 std::vector<const Hits*> open_hits(const Case& one, bool rules);

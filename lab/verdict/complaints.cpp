@@ -21,11 +21,11 @@ constexpr std::int64_t kPatience = 200'000'000;
 const Deed* own_shutdown(const Case& one, const Complaint& c) {
   const auto& closers = one.conn.acts[c.victim].closers;
   const auto& fin = one.conn.stream[other(c.victim)].fin;
-  if (!c.deed || (fin && fin.t <= c.at.t)) return nullptr;
+  if (!c.deed) return nullptr;
   const auto shut = std::find_if(closers.begin(), closers.end(), [&](const Deed& deed) {
     return deed.kind == Kind::shut && !writes_only(deed) && deed.start <= c.at.t;
   });
-  return shut == closers.end() ? nullptr : &*shut;
+  return shut == closers.end() || (fin && fin.t < shut->start) ? nullptr : &*shut;
 }
 
 // It had waited until another thread of it shut the connection down under it.
@@ -173,7 +173,7 @@ class Docket {
     if (!connect || conn_.handshake || !list_.empty()) return;
     // A connect that goes on behind a poll has no word of its own: closing what never was connected is giving up.
     const auto& closers = conn_.acts.client.closers;
-    if (connect->pending || connect->error == EINPROGRESS)
+    if (connect->pending || connect->error == EINPROGRESS || connect->error == EINTR)
       add(What::no_connect, Who::client, closers.empty() ? end_ : closers.front().mark, progress_of(conn_), false,
           connect);
   }
@@ -184,9 +184,8 @@ class Docket {
     const auto at = departure(one_, Who::client);
     const auto& theirs = conn_.stream.server;
     const bool second = (theirs.fin && theirs.fin.t <= at.t) || (theirs.rst && theirs.rst.t <= at.t);
-    if (!conn_.handshake || !at || second || !is_owed(acts, Who::client, {})) return;
-    Complaint c{
-        .what = What::starved, .victim = Who::client, .at = at, .owed = true, .left = true, .then = at_closing()};
+    if (!conn_.handshake || !at || second || all_said_and_read() || !is_owed(acts, Who::client, {})) return;
+    Complaint c{.what = What::starved, .victim = Who::client, .at = at, .left = true, .then = at_closing()};
     leave_out_later(c);
     if (kept_from(one_, Who::client, at.t, c.then)) list_.push_back(std::move(c));
   }

@@ -87,8 +87,6 @@ std::vector<std::string> waited_doubts(const Case& one, Who who, const Closer& c
   return doubts;
 }
 
-bool half_closes(const Deed& deed) { return deed.kind == Kind::shut && writes_only(deed); }
-
 // Nothing on the wire says where a message ends, or whether it asks for an answer: only a step says what was hoped for.
 // Whoever closes before it has met the end of file closes for a reason of its own.
 std::vector<std::string> goodbye_doubts(const Case& one, Who who) {
@@ -96,14 +94,14 @@ std::vector<std::string> goodbye_doubts(const Case& one, Who who) {
   if (who != Who::server || !c || c->what != Complaint::What::eof || !c->deed || c->deed->step) return {};
   const auto &client = one.conn.acts.client, &server = one.conn.acts.server;
   const bool ended = std::any_of(client.closers.begin(), client.closers.end(),
-                                 [&](const Deed& deed) { return half_closes(deed) && deed.end <= c->deed->end; });
+                                 [&](const Deed& deed) { return writes_only(deed) && deed.end <= c->deed->end; });
   if (ended && server.met_end)
     return {"the client had ended its own direction: one that only sends waits for end of file so"};
   const bool all_read = server.read > 0 && server.read == client.written;
   const auto& fin = one.conn.stream.client.fin;
   const bool to_the_end =
       fin && server.written > 0 && server.closers.size() > 1 && server.closers.back().start >= fin.t;
-  if (to_the_end && half_closes(server.closers.front()) && all_read)
+  if (to_the_end && writes_only(server.closers.front()) && all_read)
     return {"the server ended its own direction alone, and read all that came until the client ended, too"};
   if (client.last_read && all_read && c->deed->start >= client.last_write.t)
     return {"it had answered before: a last word that asks for no answer looks the same"};
@@ -131,6 +129,12 @@ std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& 
                                  span_text(one.closing.at.t - one.complaint->at.t)));
   for (auto& failure : failures_before(one, who)) doubts.push_back(std::move(failure));
   return doubts;
+}
+
+std::vector<std::string> passing_doubts(const Case& one) {
+  const auto& deed = one.complaint->deed;
+  if (!deed || !deed->passing) return {};
+  return {fmt::format("{} does not tell that the {} waited for an answer", deed->call, name_of(one.victim()))};
 }
 
 std::vector<std::string> waiting_doubts(const Case& one, Who who) {

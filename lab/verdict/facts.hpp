@@ -37,7 +37,8 @@ struct Source {
 
 Both<Progress> progress_of(const Conn& conn);
 
-// That the first byte that an eater kept had been written by then. The rule trace has no time of its own.
+// That the first byte that an eater kept had been written by then; its stream's first number is known. The rule trace
+// has no time of its own.
 bool written_by(const Conn& conn, const Hits& hits, const Both<Progress>& then);
 
 // Whether an end that waits in this call is owed bytes. The client is when it has said something since it last heard

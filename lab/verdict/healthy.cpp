@@ -15,11 +15,12 @@ namespace {
 // went without.
 bool may_have_waited(const Case& one) {
   const auto& acts = one.conn.acts.client;
-  const auto went = departure(one, Who::client).t;
+  const auto gone = departure(one, Who::client);
+  const auto went = gone.t;
   const auto for_long = [&](const std::optional<Deed>& look, std::int64_t end) {
-    return look && end - std::max(look->start, acts.last_write.t) >= kThinks && went - end <= kThinks;
+    return look && end - std::max(look->start, acts.last_write.t) >= kThinks && went >= end && went - end <= kThinks;
   };
-  if (!one.conn.handshake || !acts.last_write || !is_owed(acts, Who::client, {})) return false;
+  if (!one.conn.handshake || !gone || !acts.last_write || !is_owed(acts, Who::client, {})) return false;
   const bool reads = acts.pending && acts.pending->kind == Kind::read;
   return for_long(acts.idle, acts.idle ? acts.idle->end : 0) || (reads && for_long(acts.pending, went));
 }
@@ -61,7 +62,7 @@ Decision healthy(const Case& one) {
   d.verdict.summary =
       ended ? fmt::format("Both ends closed it after {} and {}", plural(c.bytes, "byte"), plural(s.bytes, "byte"))
             : "The connection was healthy to the end of what was seen";
-  if (seen) {
+  if (seen && !one.complaint) {
     Mark last = c.fin ? c.fin : c.last_data;
     d.verdict.because.push_back({"wire",
                                  fmt::format("client to server {}, server to client {}, nothing left unacknowledged",

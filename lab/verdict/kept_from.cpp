@@ -2,8 +2,19 @@
 
 #include <algorithm>
 
+#include "verdict/deeds.hpp"
+
 namespace lab::verdict {
 namespace {
+
+// One that used that end let go of its direction. Who never did closes an idle copy.
+bool closed_by(const Case& one, Who who, std::int64_t t) {
+  const auto& acts = one.conn.acts[who];
+  return std::any_of(acts.closers.begin(), acts.closers.end(), [&](const Deed& deed) {
+    const bool idle = !acts.users.empty() && !acts.users.contains(deed.pid);
+    return deed.kind != Kind::exec && !reads_only(deed) && deed.end <= t && !idle;
+  });
+}
 
 bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then) {
   const auto& conn = one.conn;
@@ -13,6 +24,7 @@ bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Pro
   return std::any_of(conn.hits.begin(), conn.hits.end(), [&](const Hits& hits) {
     if (!hits.open_first || hits.from != peer) return false;
     if (hits.open_first.read_time && hits.data && known) return written_by(conn, hits, then);
+    if (hits.open_first.read_time && hits.fin && !hits.data && known) return closed_by(one, peer, t);
     return hits.open_first.t <= t || hits.open_first.read_time;
   });
 }
@@ -57,15 +69,14 @@ bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>
   // It wrote more than the wire carried, or closed and no FIN came by: an output hook, a route, a policy.
   if (!one.wire_complete || !one.conn.wire) return false;
   if (then[peer].written > then[peer].sent && one.conn.stream[victim].window != 0) return true;
-  const auto& closers = one.conn.acts[peer].closers;
-  const bool closed =
-      std::any_of(closers.begin(), closers.end(), [&](const Deed& d) { return d.kind != Kind::exec && d.end <= t; });
-  return closed && !stream.fin && !stream.rst && !one.conn.stream[victim].rst;
+  return closed_by(one, peer, t) && !stream.fin && !stream.rst && !one.conn.stream[victim].rst;
 }
 
 Mark departure(const Case& one, Who who) {
   const auto& closers = one.conn.acts[who].closers;
-  if (!closers.empty()) return {.t = closers.front().start, .event = closers.front().mark.event};
+  const auto last = std::find_if(closers.rbegin(), closers.rend(),
+                                 [](const Deed& deed) { return !writes_only(deed) && !reads_only(deed); });
+  if (last != closers.rend()) return {.t = last->start, .event = last->mark.event};
   const auto closer = one.closer(who);
   return closer.process ? closer.process->exited : Mark{};
 }
@@ -74,7 +85,8 @@ bool held_in(const Case& one, Who who, const Deed& pending) {
   const auto snags = one.snags(who);
   return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
     return snag.trouble->filtered && snag.trouble->filter_action == "stall" && snag.process->pid == pending.pid &&
-           snag.trouble->deed.call == pending.call;
+           snag.trouble->deed.call == pending.call &&
+           (!snag.trouble->deed.tid || snag.trouble->deed.tid == pending.tid);
   });
 }
 

@@ -9,7 +9,7 @@ namespace lab::verdict {
 // let on.
 bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>& then);
 
-// When that end closed of itself, or its process ended.
+// When the last descriptor for that end was closed, or its process ended. Nothing where it still holds it.
 Mark departure(const Case& one, Who who);
 
 // A filter holds that very call: what it waits for is the filter's answer.

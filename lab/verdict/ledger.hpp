@@ -76,6 +76,7 @@ class Ledger {
 
   // ledger_ends.cpp
   void on_connection(Conn& conn, Who who, const Deed& deed);
+  bool lets_go(const Conn& conn, Who who, const Deed& deed) const;
   void on_read(Conn& conn, Who who, const Deed& deed);
   void on_write(Conn& conn, Who who, const Deed& deed);
   void on_connect(Conn& conn, const Deed& deed);

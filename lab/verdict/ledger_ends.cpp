@@ -55,7 +55,7 @@ void Ledger::on_connection(Conn& conn, Who who, const Deed& deed) {
       [[fallthrough]];
     case Kind::shut:
     case Kind::exec:
-      if (!deed.error && !deed.pending) give_up(conn, who, deed);
+      if (!deed.error && !deed.pending && lets_go(conn, who, deed)) give_up(conn, who, deed);
       if (!deed.error && !deed.pending && acts.closers.size() < kClosers) acts.closers.push_back(deed);
       break;
     default:
@@ -64,9 +64,18 @@ void Ledger::on_connection(Conn& conn, Who who, const Deed& deed) {
   acts.last = deed;
 }
 
+// Of both directions, and its process has no other descriptor for that end.
+bool Ledger::lets_go(const Conn& conn, Who who, const Deed& deed) const {
+  if (writes_only(deed) || reads_only(deed)) return false;
+  const std::pair end{index_of(conn), who};
+  for (auto at = by_fd_.lower_bound({deed.pid, 0}); at != by_fd_.end() && at->first.first == deed.pid; ++at)
+    if (at->second == end && at->first.second != deed.fd) return false;
+  return true;
+}
+
 void Ledger::on_connect(Conn& conn, const Deed& deed) {
   auto& acts = conn.acts.client;
-  if (deed.error == EALREADY && acts.connect && acts.connect->error == EINPROGRESS) return;  // it only asked
+  if (deed.error == EALREADY && acts.connect && harmless(*acts.connect)) return;  // it only asked
   acts.connect = deed;
   conn.known_order = true;
   if (deed.pending) return;

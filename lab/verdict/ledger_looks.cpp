@@ -1,6 +1,7 @@
 // What programs do around a transfer: they wait for bytes or room in poll, and ask what became of a connect.
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 
 #include "verdict/bearing.hpp"
@@ -65,7 +66,7 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
     if (writes) withdraw(conn, who, Kind::write);
     if (!wait.timed_out && !wait.pending) continue;
     wait.kind = Kind::read;
-    wait.passing = epoll && wait.timed_out && !writes;
+    wait.passing = epoll && !writes && (wait.timed_out || call.args.find("-1ms") == call.args.npos);
     if (reads && (conn.handshake || who == Who::server)) on_read(conn, who, wait);  // else connect has the word
     wait.kind = Kind::write;
     wait.passing = false;
@@ -73,12 +74,24 @@ void Ledger::looked(const Deed& poll, const evidence::Call& call) {
   }
 }
 
+// Its own alarm ended that call: whoever sets one limits a wait. Any other signal may have any reason.
+static bool rang(const Process& process, const Deed& call) {
+  return std::any_of(process.signals.begin(), process.signals.end(), [&](const SignalFacts& signal) {
+    return signal.sent.signal == SIGALRM && signal.at.t >= call.start && signal.at.t <= call.end;
+  });
+}
+
 // `elsewhere`: another descriptor had something. Whether this one had, too, its reads tell.
 void Ledger::note_idle(Conn& conn, Who who, Deed look, bool elsewhere) {
   auto& idle = conn.acts[who].idle;
-  if (idle && idle->pid == look.pid) look.start = std::min(look.start, idle->start);
-  look.passing = look.error == EAGAIN || look.call.starts_with("epoll");
+  look.passing |=
+      look.error == EAGAIN || look.call.starts_with("epoll") || (look.error == EINTR && !rang(process(look.pid), look));
   look.untold |= elsewhere;
+  if (idle && idle->pid == look.pid) {
+    look.start = std::min(look.start, idle->start);
+    look.passing |= idle->passing;
+    look.untold |= idle->untold;
+  }
   look.kind = Kind::read;
   look.timed_out = true;
   look.error = 0;

@@ -40,7 +40,7 @@ enum {
   CALL_OPEN,   /* the same, but for ENOENT and ENOTDIR: programs look for their files in many places */
   CALL_BRK,    /* the same, but it fails by leaving the break where it was */
   CALL_POLL,   /* every call, repetitions thinned out */
-  CALL_SELECT, /* the same; it writes over what it was asked, so where it found nothing that is copied as it begins */
+  CALL_SELECT, /* the same; it writes over what it was asked, unless it fails: that is copied as it begins */
   CALL_TASK,   /* every call */
   CALL_FORK,   /* every call, not its return in the child */
   CALL_GIVEN,  /* when args[2] is given (prlimit64's new value) */

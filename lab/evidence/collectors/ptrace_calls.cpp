@@ -115,7 +115,7 @@ void CallTracer::State::left(pid_t tid, std::int64_t result, Sink& sink) {
   call.header.t_ns = now();
   if (known->look.kind == CALL_NAME) find_connection(own, own.fd);
   if (known->look.kind == CALL_ACCEPT && result >= 0) find_connection(own, static_cast<int>(result));
-  if (known->look.kind != CALL_SELECT || result) copy_memory(tid, call);
+  if (known->look.kind != CALL_SELECT || result < 0) copy_memory(tid, call);
   std::uint16_t family = 0;
   if (call.data_length >= sizeof family) std::memcpy(&family, call.data, sizeof family);
   const int verdict =

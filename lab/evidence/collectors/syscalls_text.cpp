@@ -162,7 +162,7 @@ std::string epoll_text(const raw_call& raw) {
   return out + "]";
 }
 
-// The descriptors below 64 that it waits to read from, or could read from when it returned.
+// The descriptors below 64 that it waits to read from.
 std::string read_set_text(const raw_call& raw) {
   std::string out = "[";
   for (unsigned fd = 0; fd < 64 && fd < raw.args[0]; ++fd)

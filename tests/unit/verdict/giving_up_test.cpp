@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <csignal>
 
 #include "unit/verdict/descriptors.hpp"
 
@@ -35,23 +36,48 @@ Story& closes(Story& s) { return s.act('C', "close", {.fd = 3}).wire("C>S FA").w
 
 evidence::Call reads(int error, int tid = 0) { return {.tid = tid, .name = "recvfrom", .error = error, .fd = 3}; }
 
-TEST(GivingUp, ASignalThatInterruptsAReadIsAComplaint) {
+// A read that a signal ends after so long.
+Story interrupted(int signal, std::int64_t ms) {
   auto s = read_by_the_server();
-  lasting(s, reads(EINTR), 1000);
+  const auto began = now(s);
+  s.wait(ms).signal(signal, kClientPid, 0, true);
+  return since(s, began, reads(EINTR));
+}
+
+TEST(GivingUp, AnAlarmThatInterruptsAReadIsAComplaint) {
+  auto s = interrupted(SIGALRM, 1000);
   EXPECT_VERDICT(closes(s), "application/not-answering", "confirmed");
   EXPECT_EQ(s.judge().connections[0].by, "server");
 }
 
-TEST(GivingUp, LookAlikeASignalAtOnceBehindTheRequest) {
-  auto s = read_by_the_server();
-  lasting(s, reads(EINTR), 10);
-  EXPECT_VERDICT(closes(s), "none", "confirmed");
+TEST(GivingUp, LookAlikeAnotherSignalOrOneAtOnceBehindTheRequest) {
+  auto told_to_go = interrupted(SIGTERM, 1000), at_once = interrupted(SIGALRM, 10);
+  EXPECT_VERDICT(closes(told_to_go), "application/not-answering", "likely");
+  EXPECT_VERDICT(closes(at_once), "none", "confirmed");
+}
+
+// It ends its own direction and reads on: it has not given up.
+TEST(GivingUp, AHalfCloseIsNoEnd) {
+  auto s = interrupted(SIGALRM, 300);
+  since(s, now(s), {.name = "shutdown", .args = "3, SHUT_WR", .fd = 3}).wire("C>S FA").wire("S>C A");
+  s.act('S', "recv 64", {.bytes = 0, .fd = 5}).act('S', "close", {.fd = 5}).wire("S>C FA").wire("C>S A");
+  s.act('C', "recv 64", {.bytes = 0, .fd = 3}).act('C', "close", {.fd = 3}).end();
+  EXPECT_EQ(s.verdict().cause, "application/closed") << told(s.verdict());
 }
 
 TEST(GivingUp, LooksThatDoNotWaitAreNoSureComplaint) {
   auto s = read_by_the_server();
   for (int i = 0; i < 5; ++i) lasting(s, reads(EAGAIN), 100);
   EXPECT_VERDICT(closes(s), "application/not-answering", "likely");
+}
+
+// Several looks are as sure as the least sure of them.
+TEST(GivingUp, LooksOfSeveralKinds) {
+  auto s = read_by_the_server();
+  for (int i = 0; i < 10; ++i) lasting(s, reads(EAGAIN), 100);
+  const auto began = now(s);
+  s.signal(SIGALRM, kClientPid, 0, true);
+  EXPECT_VERDICT(closes(since(s, began, reads(EINTR))), "application/not-answering", "likely");
 }
 
 // What it looked for before it asked was no answer.
@@ -119,6 +145,19 @@ TEST(GivingUp, AWaitThatAnotherDescriptorEndedTellsWhatWasLost) {
   EXPECT_VERDICT(closes(eaten), "firewall/drop", "confirmed");
   EXPECT_VERDICT(closes(silent), "none", "likely");
   EXPECT_VERDICT(closes(at_once), "none", "confirmed");
+}
+
+// It only sends, and has not gone.
+TEST(GivingUp, WhoStaysHasNotGivenUp) {
+  auto s = read_by_the_server();
+  lasting(s, polls(1), 900);
+  EXPECT_VERDICT(s.end(), "none", "confirmed");
+}
+
+// A forking server's parent closes its copy, and the child works on.
+TEST(GivingUp, LookAlikeAParentsCopyThatWasClosed) {
+  auto s = forked();
+  EXPECT_VERDICT(closes(s), "none", "confirmed");
 }
 
 TEST(GivingUp, LookAlikeTheAnswerWasThereToo) {
@@ -213,13 +252,20 @@ TEST(Goodbyes, AServerThatHadAnsweredBeforeMayHaveBeenToldToGo) {
 }
 
 // All was said and read: the rule that rejects the last FIN harms nobody.
-TEST(Goodbyes, ALastFinThatARuleRejects) {
-  auto s = with_descriptors();
-  s.act('S', "recv 64", {.bytes = 6, .fd = 5}).act('S', "send 5", {.bytes = 5, .fd = 5}).wire("S>C PA 1:6");
-  s.wire("C>S A").act('C', "recv 5", {.bytes = 5, .fd = 3}).act('C', "close", {.fd = 3}).wire("C>S FA");
-  s.act('S', "close", {.fd = 5}).traced("S>C FA", {.action = "reject", .text = "reject with tcp reset"});
-  s.wire("C>S R 12").wait(200).wire("C>S FA 12").wire("S>C R 7").end();
-  EXPECT_VERDICT(s, "none", "confirmed");
+TEST(Goodbyes, ALastFinThatARuleRejectsOrDrops) {
+  for (const bool rejects : {true, false})
+    for (const bool says_quit : {false, true}) {
+      auto s = with_descriptors();
+      s.act('S', "recv 64", {.bytes = 6, .fd = 5}).act('S', "send 5", {.bytes = 5, .fd = 5}).wire("S>C PA 1:6");
+      s.wire("C>S A").act('C', "recv 5", {.bytes = 5, .fd = 3});
+      if (says_quit) s.act('C', "send 4", {.bytes = 4, .fd = 3}).wire("C>S PA 7:11").wire("S>C A");
+      if (says_quit) s.act('S', "recv 64", {.bytes = 4, .fd = 5});
+      s.act('C', "close", {.fd = 3}).wire("C>S FA").act('S', "close", {.fd = 5});
+      if (rejects) s.traced("S>C FA", {.action = "reject", .text = "reject with tcp reset"}).wire("C>S R 12");
+      if (!rejects) s.traced("S>C FA");
+      if (rejects) s.wait(200).wire("C>S FA 12").wire("S>C R 7");
+      EXPECT_VERDICT(s.end(), "none", "confirmed");
+    }
 }
 
 // Both spoke TLS, the client did not like the certificate.

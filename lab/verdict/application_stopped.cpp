@@ -1,0 +1,67 @@
+// An end's process was stopped or frozen: its kernel goes on acknowledging.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "verdict/application.hpp"
+#include "verdict/names.hpp"
+
+namespace lab::verdict::application {
+namespace {
+
+bool runs(const Process& process, std::int64_t t) {
+  const bool stopped = process.stopped && process.stopped.t <= t && !(process.resumed && process.resumed.t <= t);
+  return !stopped && !(process.exited && process.exited.t <= t);
+}
+
+// Another holder ran: it has read or written there, and the stopped one never did.
+bool others_serve(const Case& one, Who who, int stopped) {
+  const auto& users = one.conn.acts[who].users;
+  return !users.contains(stopped) && std::any_of(users.begin(), users.end(), [&](int pid) {
+    const auto* process = one.facts.process(pid);
+    return process && runs(*process, one.until());
+  });
+}
+
+}  // namespace
+
+std::optional<Finding> find_stopped(const Case& one) {
+  if (!one.starved()) return std::nullopt;
+  const Who who = one.doer();
+  for (const int pid : one.holders(who)) {
+    const auto* process = one.facts.process(pid);
+    if (!process || !process->stopped || process->stopped.t > one.until()) continue;
+    if (process->resumed && process->resumed.t < one.until()) continue;
+    if (others_serve(one, who, pid)) continue;
+    // What it did after the stop was seen, and before it ran again, says that it was not stopped.
+    const auto& acts = one.conn.acts[who];
+    const auto did = std::max(acts.last_read.t, acts.last_write.t);
+    if (did > process->stopped.t && !(process->resumed && did >= process->resumed.t)) continue;
+    auto result = finding(one, "application/stopped", process->stopped.t);
+    result.by = by_text(one, who);
+    result.doubts = passing_doubts(one);
+    result.mechanism.push_back(
+        record("processes", fmt::format("{} is {}", process_text(process), process->stop_state), process->stopped));
+    for (const auto& signal : process->signals)
+      if (signal.sent.signal == SIGSTOP || signal.sent.signal == SIGTSTP)
+        result.mechanism.push_back(
+            record("signals", fmt::format("{} from process {}", signal_title(signal.sent.signal), signal.sent.sender),
+                   signal.at));
+    result.culprit = process_culprit(process, process->stop_state);
+    result.summary = fmt::format("The {}'s process is {}, not gone: its kernel still acknowledges, nobody reads; {}",
+                                 name_of(who), process->stop_state, outcome_text(one));
+    return result;
+  }
+  return std::nullopt;
+}
+
+std::string no_stop(const Case& one) {
+  if (!one.starved()) return {};
+  for (const int pid : one.holders(one.doer()))
+    if (const auto* process = one.facts.process(pid); process && process->at_end && !process->stopped)
+      return fmt::format("{} is {}", process_text(process), process->at_end->state);
+  return {};
+}
+
+}  // namespace lab::verdict::application
