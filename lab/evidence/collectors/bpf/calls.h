@@ -77,7 +77,8 @@ __noinline int emit(const struct seen* seen, const struct inside* inside) {
   if (inside && inside->tcp) call->sock = inside->sock;
   call->closes = inside ? inside->closes : 0;
   call->data_length = look->data < 6 ? copy_user(call->data, seen->args[look->data & 7]) : 0;
-  if (look->kind == CALL_SELECT && inside && seen->start_ns && seen->result >= 0 && call->data_length >= sizeof inside->asked)
+  if (look->kind == CALL_SELECT && inside && seen->start_ns && seen->result >= 0 &&
+      call->data_length >= sizeof inside->asked)
     __builtin_memcpy(call->data, &inside->asked, sizeof inside->asked);
   call->second_length = 0;
   if (look->second < 6 && !bpf_probe_read_user(call->second, RAW_SECOND, (void*)seen->args[look->second & 7]))
