@@ -180,6 +180,7 @@ class Docket {
 
   // A client that goes without what it asked for, while something keeps it from it: that it waited is not told.
   void left() {
+    if (!one_.acts_known(Who::client)) return;
     const auto& acts = conn_.acts.client;
     const auto at = departure(one_, Who::client);
     const auto& theirs = conn_.stream.server;
