@@ -1,6 +1,7 @@
 // What a failure has to do with the end of a connection: who met it, and what was done between the two.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,10 @@ namespace lab::verdict {
 inline constexpr std::int64_t kGivesUp = 50'000'000;
 // Who has let an end without an answer for less may be thinking, and that end does not wait yet. In ns.
 inline constexpr std::int64_t kThinks = 200'000'000;
+// It had waited for longer than that by then, in this call and since it said something last.
+inline bool waited_long(const Acts& acts, const Deed& wait, std::int64_t until) {
+  return until - std::max(wait.start, acts.last_write.t) >= kThinks;
+}
 
 struct Bearing {
   bool late = false;                // it came when all was over

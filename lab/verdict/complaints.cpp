@@ -31,7 +31,7 @@ const Deed* own_shutdown(const Case& one, const Complaint& c) {
 // It had waited until another thread of it shut the connection down under it.
 Complaint shut_under_it(const Case& one, Complaint c) {
   const auto* shut = c.what == What::eof ? own_shutdown(one, c) : nullptr;
-  if (!shut || shut->start - std::max(c.deed->start, one.conn.acts[c.victim].last_write.t) < kThinks) return c;
+  if (!shut || !waited_long(one.conn.acts[c.victim], *c.deed, shut->start)) return c;
   c.what = What::starved;
   c.at.t = c.deed->end = shut->start;
   c.deed->eof = false;
@@ -131,8 +131,7 @@ class Docket {
   // It ended itself, and says that it did not go well, while a thread of it had waited for some time.
   bool failed(Who who, const Process& process, std::int64_t t) const {
     const auto& acts = conn_.acts[who];
-    if (process.signal || !process.status || !acts.pending) return false;
-    return t - std::max(acts.pending->start, acts.last_write.t) >= kThinks;
+    return !process.signal && process.status && acts.pending && waited_long(acts, *acts.pending, t);
   }
 
   // Its own alarm, or a thread that looks at the time, ended it in a call that waited: it gave up, and complains of

@@ -18,7 +18,7 @@ bool may_have_waited(const Case& one) {
   const auto gone = departure(one, Who::client);
   const auto went = gone.t;
   const auto for_long = [&](const std::optional<Deed>& look, std::int64_t end) {
-    return look && end - std::max(look->start, acts.last_write.t) >= kThinks && went >= end && went - end <= kThinks;
+    return look && waited_long(acts, *look, end) && went >= end && went - end <= kThinks;
   };
   if (!one.conn.handshake || !gone || !acts.last_write || !is_owed(acts, Who::client, {})) return false;
   const bool reads = acts.pending && acts.pending->kind == Kind::read;

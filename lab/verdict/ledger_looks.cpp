@@ -107,7 +107,7 @@ void Ledger::give_up(Conn& conn, Who who, const Deed& deed) {
   const auto& idle = acts.idle;
   if (!idle || !conn.handshake || idle->pid != deed.pid) return;
   if (deed.start - idle->end > kThinks || idle->end - idle->start < kBlocked) return;
-  const bool for_long = idle->end - std::max(idle->start, acts.last_write.t) >= kThinks;
+  const bool for_long = waited_long(acts, *idle, idle->end);
   complain(conn, Complaint::What::starved, who, *idle, !idle->untold && for_long && is_owed(acts, who, *idle),
            conn.at_idle[who]);
 }
