@@ -7,24 +7,26 @@
 namespace lab::verdict {
 namespace {
 
+// The same segment on each link of its way, as far as it came.
+void pass(Story& s, const char* segment, bool from_client, int most = 4) {
+  const char* const names[] = {from_client ? "client" : "server", "router", "router",
+                               from_client ? "server" : "client"};
+  for (int hop = 0; hop < most; ++hop) s.netns(names[hop], "veth", hop % 2 == 0).wire(segment);
+}
+
 // After a good exchange something happens; the client's next bytes get as far as `hops` of the four devices.
 Story broken(int hops, const std::function<void(Story&)>& what, const std::function<void(Story&)>& later = {}) {
   Story s;
-  const auto pass = [&](const char* segment, bool from_client, int most) {
-    const char* const names[] = {from_client ? "client" : "server", "router", "router",
-                                 from_client ? "server" : "client"};
-    for (int hop = 0; hop < most; ++hop) s.netns(names[hop], "veth", hop % 2 == 0).wire(segment);
-  };
-  pass("C>S S 0", true, 4);
-  pass("S>C SA 0", false, 4);
-  pass("C>S A 1", true, 4);
+  pass(s, "C>S S 0", true);
+  pass(s, "S>C SA 0", false);
+  pass(s, "C>S A 1", true);
   s.act('C', "connect").act('S', "accept").waiting('S', "recv 64");
   what(s);
   s.act('C', "send 12", {.bytes = 12});
-  pass("C>S PA 1:13", true, hops);
+  pass(s, "C>S PA 1:13", true, hops);
   if (later) later(s);
   s.wait(250);
-  pass("C>S PA 1:13", true, hops);
+  pass(s, "C>S PA 1:13", true, hops);
   s.act('C', "recv 64", {.error = ETIMEDOUT, .ms = 500});
   return s;
 }
@@ -43,6 +45,47 @@ TEST(Routed, ALinkBeyondIsSilence) {
 TEST(Routed, OnesOwnLinkIsNoSilence) {
   auto s = broken(0, [](Story& story) { story.netns("client", "", false).changed("link-down", "client0"); }).end();
   EXPECT_VERDICT(s, "kernel/link-down", "confirmed");
+}
+
+// The client's own link was down for a moment: before the connection, in it while bytes still got across later, or when
+// the client had given up.
+enum class Flaps { before, meanwhile, after };
+
+Story silent_behind(Flaps flaps) {
+  Story s;
+  const auto flap = [&](Flaps now) {
+    if (now != flaps) return;
+    s.netns("client", "", false).changed("link-down", "client0").wait(20).changed("link-up", "client0").wait(200);
+  };
+  flap(Flaps::before);
+  pass(s, "C>S S 0", true);
+  pass(s, "S>C SA 0", false);
+  pass(s, "C>S A 1", true);
+  s.act('C', "connect").act('S', "accept");
+  flap(Flaps::meanwhile);
+  s.act('C', "send 6", {.bytes = 6});
+  pass(s, "C>S PA 1:7", true);
+  pass(s, "S>C A 1", false);
+  s.recv('S', 6).waiting('S', "recv 64").act('C', "send 12", {.bytes = 12});
+  pass(s, "C>S PA 7:19", true, 3);
+  s.wait(250);
+  pass(s, "C>S PA 7:19", true, 3);
+  s.act('C', "recv 64", {.error = ETIMEDOUT, .ms = 500});
+  flap(Flaps::after);
+  return s.end();
+}
+
+TEST(Routed, AnOwnLinkThatHadGoneDownMakesSilenceUnsure) {
+  auto s = silent_behind(Flaps::meanwhile);
+  EXPECT_VERDICT(s, "network/peer-silent", "likely");
+  EXPECT_NE(told(s.verdict()).find("link client0 had gone down"), std::string::npos) << told(s.verdict());
+}
+
+TEST(Routed, LookAlikeItWentDownBeforeTheConnectionOrBehindTheSilence) {
+  for (const auto flaps : {Flaps::before, Flaps::after}) {
+    auto s = silent_behind(flaps);
+    EXPECT_VERDICT(s, "network/peer-silent", "confirmed");
+  }
 }
 
 // IPv6 takes addresses and routes away with the link.
