@@ -11,8 +11,7 @@ namespace lab::verdict::application {
 namespace {
 
 bool runs(const Process& process, std::int64_t t) {
-  const bool stopped = process.stopped && process.stopped.t <= t && !(process.resumed && process.resumed.t <= t);
-  return !stopped && !(process.exited && process.exited.t <= t);
+  return !process.stopped_at(t) && !(process.exited && process.exited.t <= t);
 }
 
 // Another holder ran: it has read or written there, and the stopped one never did.
@@ -31,8 +30,7 @@ std::optional<Finding> find_stopped(const Case& one) {
   const Who who = one.doer();
   for (const int pid : one.holders(who)) {
     const auto* process = one.facts.process(pid);
-    if (!process || !process->stopped || process->stopped.t > one.until()) continue;
-    if (process->resumed && process->resumed.t < one.until()) continue;
+    if (!process || !process->stopped_at(one.until())) continue;
     if (others_serve(one, who, pid)) continue;
     // What it did after the stop was seen, and before it ran again, says that it was not stopped.
     const auto& acts = one.conn.acts[who];

@@ -17,20 +17,9 @@ using What = Complaint::What;
 // Silence on the wire shorter than this is thinking, not waiting.
 constexpr std::int64_t kPatience = 200'000'000;
 
-// Behind its own shutdown of that direction a read meets end of file, whatever the other end does.
-const Deed* own_shutdown(const Case& one, const Complaint& c) {
-  const auto& closers = one.conn.acts[c.victim].closers;
-  const auto& fin = one.conn.stream[other(c.victim)].fin;
-  if (!c.deed) return nullptr;
-  const auto shut = std::find_if(closers.begin(), closers.end(), [&](const Deed& deed) {
-    return deed.kind == Kind::shut && !writes_only(deed) && deed.start <= c.at.t;
-  });
-  return shut == closers.end() || (fin && fin.t < shut->start) ? nullptr : &*shut;
-}
-
 // It had waited until another thread of it shut the connection down under it.
 Complaint shut_under_it(const Case& one, Complaint c) {
-  const auto* shut = c.what == What::eof ? own_shutdown(one, c) : nullptr;
+  const auto* shut = c.what == What::eof && c.deed ? own_shutdown(one, c.victim, c.at.t) : nullptr;
   if (!shut || !waited_long(one.conn.acts[c.victim], *c.deed, shut->start)) return c;
   c.what = What::starved;
   c.at.t = c.deed->end = shut->start;
@@ -50,7 +39,7 @@ bool stands(const Case& one, const Complaint& c) {
   if (c.made_good) return false;
   switch (c.what) {
     case What::eof:
-      return c.owed && !own_shutdown(one, c);
+      return c.owed && !(c.deed && own_shutdown(one, c.victim, c.at.t));
     case What::starved:
       return c.owed || kept_from(one, c.victim, c.at.t, c.then);
     default:

@@ -9,6 +9,7 @@
 #include "verdict/bearing.hpp"
 #include "verdict/cause.hpp"
 #include "verdict/deeds.hpp"
+#include "verdict/kept_from.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -95,7 +96,7 @@ std::vector<std::string> goodbye_doubts(const Case& one, Who who) {
   const auto &client = one.conn.acts.client, &server = one.conn.acts.server;
   const bool ended = std::any_of(client.closers.begin(), client.closers.end(),
                                  [&](const Deed& deed) { return writes_only(deed) && deed.end <= c->deed->end; });
-  if (ended && server.met_end)
+  if (ended && server.met_end && !own_shutdown(one, who, server.met_end.t))
     return {"the client had ended its own direction: one that only sends waits for end of file so"};
   const bool all_read = server.read > 0 && server.read == client.written;
   const auto& fin = one.conn.stream.client.fin;

@@ -32,7 +32,7 @@ bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Pro
 bool stopped(const Facts& facts, const std::set<int>& pids, std::int64_t t) {
   return std::any_of(pids.begin(), pids.end(), [&](int pid) {
     const auto* process = facts.process(pid);
-    return process && process->stopped && process->stopped.t <= t && (!process->resumed || process->resumed.t > t);
+    return process && process->stopped_at(t);
   });
 }
 
@@ -49,12 +49,13 @@ bool kept_from_closing(const Case& one, Who who, std::int64_t t) {
   });
 }
 
+bool stalled(const Case::Snag& snag) { return snag.trouble->filtered && snag.trouble->filter_action == "stall"; }
+
 // A filter leaves a call of that end without an answer.
 bool held_by_a_filter(const Case& one, Who who, std::int64_t t) {
   const auto snags = one.snags(who);
-  return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
-    return snag.trouble->filtered && snag.trouble->filter_action == "stall" && snag.trouble->filter_at.t <= t;
-  });
+  return std::any_of(snags.begin(), snags.end(),
+                     [&](const Case::Snag& snag) { return stalled(snag) && snag.trouble->filter_at.t <= t; });
 }
 
 }  // namespace
@@ -81,11 +82,19 @@ Mark departure(const Case& one, Who who) {
   return closer.process ? closer.process->exited : Mark{};
 }
 
+const Deed* own_shutdown(const Case& one, Who who, std::int64_t t) {
+  const auto& closers = one.conn.acts[who].closers;
+  const auto& fin = one.conn.stream[other(who)].fin;
+  const auto shut = std::find_if(closers.begin(), closers.end(), [&](const Deed& deed) {
+    return deed.kind == Kind::shut && !writes_only(deed) && deed.start <= t;
+  });
+  return shut == closers.end() || (fin && fin.t < shut->start) ? nullptr : &*shut;
+}
+
 bool held_in(const Case& one, Who who, const Deed& pending) {
   const auto snags = one.snags(who);
   return std::any_of(snags.begin(), snags.end(), [&](const Case::Snag& snag) {
-    return snag.trouble->filtered && snag.trouble->filter_action == "stall" && snag.process->pid == pending.pid &&
-           snag.trouble->deed.call == pending.call &&
+    return stalled(snag) && snag.process->pid == pending.pid && snag.trouble->deed.call == pending.call &&
            (!snag.trouble->deed.tid || snag.trouble->deed.tid == pending.tid);
   });
 }

@@ -71,6 +71,8 @@ struct Process {
   std::vector<FailedConnect> failed_connects;   // the last few
   std::set<int> children;
   std::set<Address> serves;  // addresses that it accepted on or listened on
+
+  bool stopped_at(std::int64_t t) const { return stopped && stopped.t <= t && !(resumed && resumed.t <= t); }
 };
 
 struct Listener {
