@@ -19,10 +19,15 @@ namespace lab::run {
 
 namespace {
 
-// How much longer than its own deadline a sandbox may take for set-up, last snapshots and clean-up.
+// How much longer than its own deadline a sandbox may take for last snapshots and clean-up. Set-up may take the whole as
+// well: what it took on a busy machine is nothing that the run has to make up for.
 constexpr std::int64_t kSlack = 10'000'000'000;
 // The same of one that was told to stop: somebody sits there and waits.
 constexpr std::int64_t kStopPatience = 3'000'000'000;
+
+sys::Deadline last_call_of(const scenario::Scenario& scenario) {
+  return sys::Deadline::after_ns(scenario.timeout.count() + scenario.grace.count() + kSlack);
+}
 
 std::string absolute_folder(const std::string& path) {
   std::error_code ignored;
@@ -77,7 +82,7 @@ Flight::Flight(const scenario::Scenario& scenario, const Options& options, Probe
       probe_(std::move(probe)),
       listener_(gathered_, {.ready = [this] { ready(); }, .attach = [this] { attach(); }}),
       began_ns_(sys::now_ns()),
-      last_call_(sys::Deadline::after_ns(scenario.timeout.count() + scenario.grace.count() + kSlack)) {
+      last_call_(last_call_of(scenario)) {
   gathered_.timeline.provenance = provenance(scenario, options);
   auto records = sys::make_pipe();
   auto go = sys::make_pipe();
@@ -115,6 +120,7 @@ bool Flight::traces_calls() const {
 void Flight::ready() {
   if (auto* probe = probe_()) watched_ = probe->watch(evidence::namespaces_of(sandbox_->pid()));
   answer(0);
+  last_call_ = last_call_of(scenario_);
   under_way_ = true;
 }
 
