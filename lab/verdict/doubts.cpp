@@ -138,6 +138,30 @@ std::vector<std::string> passing_doubts(const Case& one) {
   return {fmt::format("{} does not tell that the {} waited for an answer", deed->call, name_of(one.victim()))};
 }
 
+namespace {
+
+bool waits_for_bytes(const Process* process) {
+  return process && std::any_of(process->inside.begin(), process->inside.end(), [](const auto& in) {
+           return in.second.kind == Kind::read || in.second.kind == Kind::poll;
+         });
+}
+
+}  // namespace
+
+std::vector<std::string> hung_doubts(const Case& one) {
+  const Who victim = one.victim(), doer = other(victim);
+  const auto& acts = one.conn.acts[doer];
+  const auto& sent = one.complaint->then[victim];
+  const auto since = (sent.open ? sent.open_since.t : one.conn.acts[victim].last_write.t) - acts.last_read.t;
+  const bool left_lying = acts.last_read && acts.last_write.t < acts.last_read.t && since >= kThinks;
+  if (victim != Who::client || !one.acts_known(doer) || !left_lying || one.reading()) return {};
+  const auto holders = one.holders(doer);
+  if (std::any_of(holders.begin(), holders.end(), [&](int pid) { return waits_for_bytes(one.facts.process(pid)); }))
+    return {};
+  return {fmt::format("the {} had left what it read before unanswered for {}, and waited for no more", name_of(doer),
+                      span_text(since))};
+}
+
 std::vector<std::string> waiting_doubts(const Case& one, Who who) {
   std::vector<std::string> doubts;
   const auto& facts = one.facts;

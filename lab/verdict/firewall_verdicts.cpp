@@ -136,6 +136,8 @@ std::optional<Finding> find_drop(const Case& one) {
     if (kept_nothing_back(one, *hits))
       result.doubts.push_back(fmt::format("the {} had not written what the {} waited for", name_of(other(one.victim())),
                                           name_of(one.victim())));
+    if (hits->data && hits->from == one.victim())
+      for (auto& doubt : hung_doubts(one)) result.doubts.push_back(std::move(doubt));
     const bool icmp = hits->icmp == hits->count;
     result.summary = fmt::format(
         "A firewall rule dropped {} {}: {}; {}", prey(*hits),

@@ -59,6 +59,25 @@ TEST(FirewallDrop, OnTheWayIn) {
   EXPECT_EQ(s.judge().connections[0].closes, "client FIN");
 }
 
+// The first request came and was read; a rule eats the second, half a second later.
+Story second_is_eaten(const std::string& meanwhile, bool answers) {
+  Story s;
+  const Story::Rule rule{.hook = "input"};
+  s.handshake().send('C', 12).recv('S', 12);
+  if (answers) s.send('S', 3).recv('C', 3);
+  s.waiting('S', meanwhile).wait(500).act('C', "send 6", {.bytes = 6});
+  for (int i = 0; i < 2; ++i) s.wire("C>S PA 13:19").traced("C>S PA 13:19", rule).wait(200);
+  return s.recv_timeout('C', 300).close('C').wire("C>S FA 19").rule(rule, 2).end();
+}
+
+TEST(FirewallDrop, OfAServerThatHungBefore) {
+  auto hung = second_is_eaten("sleep 5s", false), wants_more = second_is_eaten("recv 64", false),
+       answered = second_is_eaten("sleep 5s", true);
+  EXPECT_VERDICT(hung, "firewall/drop", "likely");
+  EXPECT_VERDICT(wants_more, "firewall/drop", "confirmed");
+  EXPECT_VERDICT(answered, "firewall/drop", "confirmed");
+}
+
 TEST(FirewallDrop, TheServerGivesUpFirst) {
   Story s;
   const Story::Rule rule{.hook = "input"};
