@@ -19,8 +19,8 @@ namespace lab::run {
 
 namespace {
 
-// How much longer than its own deadline a sandbox may take for last snapshots and clean-up. Set-up may take the whole as
-// well: what it took on a busy machine is nothing that the run has to make up for.
+// How much longer than its own deadline a sandbox may take for last snapshots and clean-up. Set-up may take the whole
+// as well: what it took on a busy machine is nothing that the run has to make up for.
 constexpr std::int64_t kSlack = 10'000'000'000;
 // The same of one that was told to stop: somebody sits there and waits.
 constexpr std::int64_t kStopPatience = 3'000'000'000;

@@ -1,7 +1,9 @@
 """Where output can't go, and whose it is."""
 
+import json
 import os
 import subprocess
+import time
 import unittest
 
 from lab import CLEAN, LAB, NOBODY, ROOT, Case, drop_root
@@ -38,6 +40,14 @@ class Output(Case):
         done = subprocess.run(["sh", "-c", f'"{LAB}" list >&-'], cwd=self.folder, env=self.environment(), capture_output=True, text=True)
         self.assertEqual(done.returncode, 125)
         self.assertIn("Bad file descriptor", done.stderr)
+
+    def test_a_reader_that_pauses_fails_no_run(self):
+        self.write("quick.toml", CLEAN.replace("[server]", 'timeout = "1s"\ngrace = "1s"\n[server]'))
+        words = [LAB, "run", *["./quick.toml"] * 30, "-q", "-o", "jsonl", "-j", "4"]
+        with subprocess.Popen(words, cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE, text=True) as lab:
+            time.sleep(13)  # what a sandbox may take at the most is its time, its grace and ten seconds
+            results = [json.loads(line).get("reason") or "ran" for line in lab.stdout]
+        self.assertEqual(results, ["ran"] * 30)
 
     def test_a_missing_folder_is_2_and_nothing_runs(self):
         for option in ("--junit", "--pcap", "--evidence"):
