@@ -28,7 +28,7 @@ std::string stage_text(const Case& one, Who who) {
     text =
         theirs.bytes ? fmt::format("after {} had come in", plural(theirs.bytes, "byte")) : "before anything was said";
   const bool tls = theirs.head.starts_with("1603");
-  if (refused(one.conn, who) || broke_off(one.conn, who, one.closing.at.t))
+  if (alerted(one.conn, who, one.closing.at.t))
     text += ", with a fatal TLS alert";
   else if (tls)
     text += own.head.starts_with("1603") ? ", both speaking TLS"

@@ -28,6 +28,7 @@ std::uint32_t waiting_in(const evidence::SocketState& s) { return unread_in(s.st
 std::optional<Standstill> standstill(const Case& one) {
   if (!one.starved()) return std::nullopt;
   const Who victim = one.victim(), doer = other(victim);
+  if (one.doer() == victim) return std::nullopt;
   Standstill s{.victim = victim, .doer = doer};
   const auto& then = one.complaint->then;
   // TCP itself gave up: segments were lost, whatever the programs did. A shut window is the exception.

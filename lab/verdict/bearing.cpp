@@ -7,6 +7,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "verdict/ending.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -14,32 +15,18 @@ namespace {
 
 using How = Closer::How;
 
-// On a machine with ten times as much to do as it can, giving up took 300 ms. What is tolerated for much longer is not
-// what ended it.
-constexpr std::int64_t kMoment = 2'000'000'000;
-// A call's end is told by another clock than a segment's, and behind what it did.
-constexpr std::int64_t kClocks = 1'000'000;
-
-std::size_t index_of(const Case& one) {
-  for (std::size_t i = 0; i < one.facts.conns.size(); ++i)
-    if (&one.facts.conns[i] == &one.conn) return i;
-  return Mark::nowhere;
-}
-
-// When that end gave the connection up; nothing where it holds it still.
-std::optional<std::int64_t> given_up(const Case& one, Who who) {
-  if (!one.gone()) return std::nullopt;
-  return one.closing.any && one.closing.from == who ? one.closing.at.t : one.until();
-}
-
-// The thread that ended it: the one that closed, or the last to act in a process that ended.
-int ending_thread(const Closer& closer) {
-  if (closer.deed) return closer.deed->tid;
-  const bool exited = closer.how == How::exited && closer.process && closer.process->last;
-  return exited ? closer.process->last->tid : 0;
-}
-
 bool of_its_own_accord(const Closer& closer) { return closer.how != How::unknown && closer.how != How::signalled; }
+
+// By a process that meant to: what had failed the victim before is not what it died of.
+const SignalFacts* sent_by_another(const Closer& closer) {
+  if (closer.how != How::signalled || !closer.process) return nullptr;
+  const auto& all = closer.process->signals;
+  const auto at = std::find_if(all.begin(), all.end(), [&](const SignalFacts& signal) {
+    return signal.sent.signal == closer.process->signal && !signal.sent.by_kernel && signal.sent.sender &&
+           signal.sent.sender != closer.process->pid;
+  });
+  return at == all.end() ? nullptr : &*at;
+}
 
 bool by_a_thread_of_it(const Case& one, Who who, const Closer& closer, const Deed& deed) {
   const auto& threads = one.conn.acts[who].threads;
@@ -51,17 +38,6 @@ bool got_on(const Sequel& then, std::int64_t until, std::size_t but_on = Mark::n
   return std::any_of(then.steps.begin(), then.steps.end(), [&](const Sequel::Step& s) {
     return !s.closes && s.t < until && (s.conn != but_on || s.conn == Mark::nowhere);
   });
-}
-
-void weigh_time(const Deed& deed, std::int64_t t, std::int64_t until, Bearing& result) {
-  const auto passed = until - t;
-  if (passed < -kClocks) {
-    result.doubts.push_back(fmt::format("{} failed when it had ended", deed.call));
-    result.aside = result.late = true;
-  }
-  if (passed <= kGivesUp) return;
-  result.doubts.push_back(fmt::format("{} went by between the failed {} and the end", span_text(passed), deed.call));
-  result.aside |= passed > kMoment;
 }
 
 // The filter's act and the end of the connection are one: nothing can come between.
@@ -160,130 +136,19 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
     result.aside = true;
   }
   if (end && !held) weigh_time(deed, t, *end, result);
-  if (end && !held && done_without(deed.call) && of_its_own_accord(closer))
+  const auto* sent = sent_by_another(closer);
+  if (end && !held && sent) {
+    result.doubts.push_back(
+        fmt::format("process {} ended it by {}", sent->sent.sender, signal_title(sent->sent.signal)));
+    result.aside = true;
+  }
+  if (end && !held && done_without(deed.call))
     result.doubts.push_back(fmt::format("programs commonly do without what {} is for", deed.call));
   if (!end && !held && !leaves_it_unserved(deed.kind))
     result.doubts.push_back(fmt::format("it kept the connection after the failed {}", deed.call));
   // What an end does not do can hang on the failure all the same, and a crash is not chosen.
-  if (!end || !of_its_own_accord(closer)) result.aside = result.late;
+  if (!end || (!of_its_own_accord(closer) && !sent)) result.aside = result.late;
   return result;
-}
-
-namespace {
-
-// A later connect of that thread that worked: it had gone elsewhere with what it wanted.
-bool mended(const Case& one, const Deed& failed, std::int64_t until) {
-  return std::any_of(one.facts.conns.begin(), one.facts.conns.end(), [&](const Conn& conn) {
-    const auto& acts = conn.acts.client;
-    return conn.handshake && conn.began.t > failed.end && conn.began.t < until && acts.pids.contains(failed.pid) &&
-           (!failed.tid || acts.threads.contains(failed.tid));
-  });
-}
-
-// Some other connection that its process had accepted and that was open meanwhile.
-bool serves_others(const Case& one, const std::set<int>& pids, std::int64_t t) {
-  return std::any_of(one.facts.conns.begin(), one.facts.conns.end(), [&](const Conn& conn) {
-    if (&conn == &one.conn || !conn.handshake || conn.began.t > t || (conn.ended && conn.ended.t < t)) return false;
-    const auto& theirs = conn.acts.server.pids;
-    const auto& held = conn.holders.server;
-    return std::any_of(pids.begin(), pids.end(), [&](int pid) { return theirs.contains(pid) || held.contains(pid); });
-  });
-}
-
-bool in_time(const Case& one, const Deed& failed) {
-  return failed.end >= one.conn.began.t && failed.end <= one.until();
-}
-
-}  // namespace
-
-Bearing bearing(const Case& one, const FailedConnect& failed) {
-  const auto& deed = failed.deed;
-  const auto closer = one.closer(Who::server);
-  const auto end = given_up(one, Who::server);
-  const auto until = end.value_or(one.until());
-  const auto own = index_of(one);
-  Bearing result;
-  if (mended(one, deed, until)) {
-    result.doubts.push_back("a later connect of that thread worked");
-    result.aside = true;
-  }
-  const bool elsewhere = std::any_of(failed.then.steps.begin(), failed.then.steps.end(), [&](const Sequel::Step& s) {
-    return s.conn != own && s.conn != failed.conn && s.t < until;
-  });
-  if (elsewhere) {
-    result.doubts.push_back("the thread got on with another connection after the failed connect");
-    result.aside = true;
-  }
-  const auto& served = one.conn.acts.server;
-  if (served.last_write.t > deed.end && served.last_read.t > deed.end) {
-    result.doubts.push_back("the client was answered and heard again after the failed connect");
-    result.aside = true;
-  }
-  if (failed.local) result.doubts.push_back("it was not a TCP connection onwards");
-  const int ending = ending_thread(closer);
-  if (closer.deed && closer.deed->pid == deed.pid && ending && deed.tid && ending != deed.tid)
-    result.doubts.push_back("another thread than the one whose connect failed ended the connection");
-  if (end)
-    weigh_time(deed, deed.end, *end, result);
-  else
-    result.doubts.push_back("it did not end the connection over the failed connect");
-  return result;
-}
-
-Bearing bearing(const Case& one, std::int64_t refused) {
-  const auto end = given_up(one, Who::server);
-  Deed deed{.kind = Kind::connect, .call = "connect"};
-  deed.end = refused;
-  Bearing result;
-  const auto pids = one.holders(Who::server);
-  if (serves_others(one, pids, deed.end))
-    result.doubts.push_back("for which of its connections it went onwards is not known");
-  for (const int pid : pids) {
-    deed.pid = pid;
-    if (!mended(one, deed, end.value_or(one.until()))) continue;
-    result.doubts.push_back("a later connect of that process worked");
-    result.aside = true;
-  }
-  if (end)
-    weigh_time(deed, deed.end, *end, result);
-  else
-    result.doubts.push_back("it did not end the connection over the failed connect");
-  return result;
-}
-
-Onwards failed_onwards(const Case& one) {
-  Onwards found;
-  for (const int pid : one.holders(Who::server)) {
-    const auto* process = one.facts.process(pid);
-    if (!process) continue;
-    for (const auto& failed : process->failed_connects)
-      if (in_time(one, failed.deed) && (!found.failed || failed.deed.end >= found.failed->deed.end))
-        found = {process, &failed};
-  }
-  return found;
-}
-
-std::vector<std::string> failures_before(const Case& one, Who who) {
-  std::vector<std::string> all;
-  for (const auto& snag : one.snags(who)) {
-    const auto& deed = snag.trouble->deed;
-    const auto bears = bearing(one, who, snag);
-    if (bears.late) continue;
-    if (!snag.trouble->filtered)
-      all.push_back(fmt::format("{} had failed with {} before it", deed.call, error_name(deed.error)));
-    else if (bears.aside)
-      all.push_back(fmt::format("a filter had answered {} with {} before it", deed.call, snag.trouble->filter_action));
-  }
-  if (who != Who::server) return all;
-  const auto onwards = failed_onwards(one);
-  if (!onwards.failed || onwards.failed->deed.end < one.conn.acts.server.last_write.t) return all;
-  const auto& deed = onwards.failed->deed;
-  // Where it served nobody else, what worked in the end was for this connection, too.
-  const auto pids = one.holders(Who::server);
-  if (mended(one, deed, one.until()) && !serves_others(one, pids, deed.end)) return all;
-  if (const auto bears = bearing(one, *onwards.failed); bears.aside && !bears.late)
-    all.push_back(fmt::format("its connect had failed with {} before it", error_name(deed.error)));
-  return all;
 }
 
 }  // namespace lab::verdict

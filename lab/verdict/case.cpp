@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "verdict/kept_from.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -75,6 +76,8 @@ Who Case::doer() const {
   if (complaint->what == What::failed || complaint->what == What::died) return complaint->victim;
   if (complaint->what == What::no_connect && failed_by_filter(*this)) return complaint->victim;
   if (gone() && closing.any && !closing.foreign()) return closing.from;
+  const auto& deed = complaint->deed;
+  if (deed && deed->pending && held_in(*this, complaint->victim, *deed)) return complaint->victim;
   return other(complaint->victim);
 }
 

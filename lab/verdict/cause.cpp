@@ -81,7 +81,7 @@ std::string outcome_text(const Case& one) {
       if (deed && deed->timed_out) return fmt::format("the {}'s connect timed out after {}", end, waited());
       return fmt::format("the {} never got a connection", end);
     case What::eof:
-      if (!deed && refused(one.conn, other(c.victim))) return fmt::format("the {} got no TLS session", end);
+      if (!deed && alerted(one.conn, other(c.victim), c.at.t)) return fmt::format("the {} got no TLS session", end);
       return fmt::format("the {} read end of file where it was owed more", end);
     case What::reset:
       return fmt::format("the {} got {}", end, deed ? error_name(deed->error) : "a reset");

@@ -177,7 +177,7 @@ bool ended_only_its_own(const Case& one) {
   const auto& complaint = one.complaint;
   if (!complaint || !one.first.fin || one.first.foreign() || one.first.from != complaint->victim) return false;
   if (complaint->what == Complaint::What::eof || complaint->what == Complaint::What::reset)
-    return complaint->deed.has_value() || refused(one.conn, other(complaint->victim));
+    return complaint->deed.has_value() || alerted(one.conn, other(complaint->victim), complaint->at.t);
   const auto& closers = one.conn.acts[complaint->victim].closers;
   return complaint->what == Complaint::What::cut && !closers.empty() && closers.front().kind == Kind::shut;
 }

@@ -141,14 +141,14 @@ class Docket {
   // Whoever spoke TLS and got a fatal alert was owed a session.
   void refusals() {
     for (const Who who : {Who::client, Who::server})
-      if (refused(conn_, who) && one_.closing.any && one_.closing.fin)
+      if (one_.closing.any && one_.closing.fin && alerted(conn_, who, one_.closing.at.t))
         add(What::eof, other(who), one_.closing.at, at_closing(), false);
   }
 
   // Calls that had not come back when the run ended.
   void waits() {
     for (const Who who : {Who::client, Who::server}) {
-      const auto& pending = conn_.acts[who].pending;
+      const auto pending = conn_.acts[who].pending ? conn_.acts[who].pending : held_wait(who);
       if (!pending || !conn_.handshake) continue;
       const auto* process = one_.facts.process(pending->pid);
       if (process && process->exited && !process->by_lab && process->exited.t < end_.t) continue;
@@ -166,6 +166,30 @@ class Docket {
           connect);
   }
 
+  // A filter holds a call that never began: no call tells of it.
+  std::optional<Deed> held_wait(Who who) const {
+    for (const auto& snag : one_.snags(who)) {
+      auto deed = snag.trouble->deed;
+      if ((deed.kind == Kind::read || deed.kind == Kind::poll) && held_in(one_, who, deed)) {
+        deed.pending = true;
+        return deed;
+      }
+    }
+    return std::nullopt;
+  }
+
+  // A filter failed the call that it would have waited in, and it went at once.
+  const Trouble* failed_wait(std::int64_t t) const {
+    for (const auto& snag : one_.snags(Who::client)) {
+      const auto& one = *snag.trouble;
+      const auto got_on = [&](const Sequel::Step& step) { return !step.closes && step.t < t; };
+      if (one.filtered && one.filter_action == "errno" && one.deed.kind == Kind::poll && one.filter_at.t <= t &&
+          t - one.filter_at.t <= kGivesUp && std::none_of(one.then.steps.begin(), one.then.steps.end(), got_on))
+        return &one;
+    }
+    return nullptr;
+  }
+
   // A client that goes without what it asked for, while something keeps it from it: that it waited is not told.
   void left() {
     if (!one_.acts_known(Who::client)) return;
@@ -174,6 +198,8 @@ class Docket {
     const auto& theirs = conn_.stream.server;
     const bool second = (theirs.fin && theirs.fin.t <= at.t) || (theirs.rst && theirs.rst.t <= at.t);
     if (!conn_.handshake || !at || second || all_said_and_read() || !is_owed(acts, Who::client, {})) return;
+    if (const auto* failed = failed_wait(at.t))
+      return add(What::failed, Who::client, failed->filter_at, at_closing(), false, failed->deed);
     Complaint c{.what = What::starved, .victim = Who::client, .at = at, .left = true, .then = at_closing()};
     leave_out_later(c);
     if (kept_from(one_, Who::client, at.t, c.then)) list_.push_back(std::move(c));

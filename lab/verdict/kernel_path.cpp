@@ -81,6 +81,17 @@ const ChangeFacts* change_before(const Case& one, const Eater& eater) {
   return found;
 }
 
+// It was undone while the victim still waited: what it ate then need not be what was missing in the end.
+const ChangeFacts* undone(const Case& one, const Eater& eater, const ChangeFacts& change) {
+  const auto& all = one.facts.changes;
+  const auto at = std::find_if(all.begin(), all.end(), [&](const ChangeFacts& c) {
+    return c.at.t > change.at.t && c.at.t <= one.until() && c.change.object == change.change.object &&
+           c.change.netns == change.change.netns && c.change.kind != change.change.kind &&
+           std::find(eater.goes.begin(), eater.goes.end(), c.change.kind) != eater.goes.end();
+  });
+  return at == all.end() ? nullptr : &*at;
+}
+
 bool a_link_is_down(const Case& one) {
   std::set<std::string> down;
   for (const auto& c : one.facts.changes) {
@@ -127,6 +138,10 @@ std::optional<Finding> eaten_by(const Case& one, const Eater& eater) {
       result.doubts.push_back(
           fmt::format("bytes were already missing {} before the change", span_text(change->at.t - since)));
   }
+  if (change && !word)
+    if (const auto* back = undone(one, eater, *change))
+      result.doubts.push_back(
+          fmt::format("{} followed {} later", back->change.kind, span_text(back->at.t - change->at.t)));
   // Whose link it is decides between this and a peer that fell silent.
   if (change && eater.about == about_link && !change->change.netns.empty() && one.complaint->weak)
     result.doubts.push_back("which end noticed is not known: to the other end this one fell silent");

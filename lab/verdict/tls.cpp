@@ -34,4 +34,8 @@ bool refused(const Conn& conn, Who who) {
   return speaks(conn.stream[other(who)]) && fatal_alert(conn.stream[who].head);
 }
 
+bool alerted(const Conn& conn, Who who, std::int64_t until) {
+  return refused(conn, who) || broke_off(conn, who, until);
+}
+
 }  // namespace lab::verdict

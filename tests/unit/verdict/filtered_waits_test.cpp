@@ -43,6 +43,47 @@ TEST(HeldWrite, LookAlikeNoneAnotherThreadOrAnotherCallIsHeld) {
   }
 }
 
+// ---- reads that a filter holds
+
+// The answer may lie in its queue: the filter is what it waits for.
+TEST(HeldRead, AClientDoesNotWaitForTheServer) {
+  for (const auto acts : {Acts::steps, Acts::calls})
+    for (const bool reads_on : {true, false}) {
+      Story s(acts);
+      s.handshake().send('C', 6).recv('S', 6).filter(kClientPid, "recvfrom", "stall");
+      if (acts == Acts::steps) s.waiting('C', "recv 64");
+      s.act('S', "send 5", {.bytes = 5}).wire("S>C PA 1:6").wire("C>S A");
+      s.process(kServerPid, "sleeping").process(kClientPid, "sleeping");
+      if (reads_on) s.waiting('S', "recv 64");
+      s.wait(1000).socket('C', {.rq = 5, .pids = {kClientPid}}).end();
+      EXPECT_VERDICT(s, "seccomp/stalled", "confirmed");
+      EXPECT_EQ(s.judge().connections[0].by, "client");
+    }
+}
+
+TEST(HeldRead, LookAlikeAnotherCallOrAnotherThreadIsHeld) {
+  for (const auto* call : {"recvmsg", "sendto"}) {
+    Story s;
+    s.handshake().send('C', 6).recv('S', 6).filter(kClientPid, call, "errno", EINTR).waiting('C', "recv 64");
+    s.process(kServerPid, "sleeping").process(kClientPid, "sleeping").wait(1000).end();
+    EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+  }
+}
+
+// It can't look whether its answer is there, and goes.
+TEST(FailedWait, AClientHangsUpOverAFiltersAnswer) {
+  for (const bool late : {false, true}) {
+    auto s = with_descriptors();
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5}).filter(kClientPid, "poll", "errno", ENOSYS);
+    if (late) s.wait(3000);
+    s.act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+    if (late)
+      EXPECT_EQ(s.verdict().cause, "none") << told(s.verdict());
+    else
+      EXPECT_VERDICT(s, "seccomp/errno", "confirmed");
+  }
+}
+
 // ---- select
 
 // It tells no connection that it waits on as its own: the descriptors are in a set.

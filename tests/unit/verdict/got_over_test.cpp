@@ -54,6 +54,30 @@ TEST(DoneWithout, AShortageOfMemoryForTuning) {
   EXPECT_VERDICT(needed, "limits/memory", "confirmed");
 }
 
+// ---- a signal followed
+
+// A filter fails a call; at once its process is ended by a signal, by another process or by its own fault.
+Story ended_behind(const std::string& call, int signal, int sender) {
+  Story s(Story::Acts::calls);
+  s.handshake().send('C', 6).recv('S', 6).put(failing(kServerPid, call, EPERM, true)).wait(5);
+  s.signal(signal, kServerPid, sender, sender == 0).wire("S>C FA").killed(kServerPid, signal);
+  return s.recv_eof('C').end();
+}
+
+TEST(SignalBehindAFailure, AnothersSignalIsNoneOfItsDoing) {
+  for (const auto* call : {"madvise", "openat2", "socket"})
+    for (const int signal : {SIGTERM, SIGKILL}) {
+      auto s = ended_behind(call, signal, 77);
+      EXPECT_EQ(s.verdict().cause, "application/killed") << told(s.verdict());
+    }
+}
+
+TEST(SignalBehindAFailure, ACrashBehindACallThatIsNeededOrNot) {
+  auto needed = ended_behind("openat2", SIGSEGV, 0), advice = ended_behind("madvise", SIGSEGV, 0);
+  EXPECT_VERDICT(needed, "seccomp/errno", "confirmed");
+  EXPECT_NE(advice.verdict().status, Status::confirmed) << told(advice.verdict());
+}
+
 // ---- a sibling met the same
 
 constexpr int kFirst = 21, kSecond = 22;

@@ -49,7 +49,7 @@ TEST(Routed, OnesOwnLinkIsNoSilence) {
 
 // The client's own link was down for a moment: before the connection, in it while bytes still got across later, or when
 // the client had given up.
-enum class Flaps { before, meanwhile, after };
+enum class Flaps { before, meanwhile, at_last, after };
 
 Story silent_behind(Flaps flaps) {
   Story s;
@@ -66,7 +66,9 @@ Story silent_behind(Flaps flaps) {
   s.act('C', "send 6", {.bytes = 6});
   pass(s, "C>S PA 1:7", true);
   pass(s, "S>C A 1", false);
-  s.recv('S', 6).waiting('S', "recv 64").act('C', "send 12", {.bytes = 12});
+  s.recv('S', 6).waiting('S', "recv 64");
+  flap(Flaps::at_last);
+  s.act('C', "send 12", {.bytes = 12});
   pass(s, "C>S PA 7:19", true, 3);
   s.wait(250);
   pass(s, "C>S PA 7:19", true, 3);
@@ -86,6 +88,12 @@ TEST(Routed, LookAlikeItWentDownBeforeTheConnectionOrBehindTheSilence) {
     auto s = silent_behind(flaps);
     EXPECT_VERDICT(s, "network/peer-silent", "confirmed");
   }
+}
+
+// What was sent when it was up again got by it, and was not answered.
+TEST(Routed, AnOwnLinkThatCameBackIsNoSureCause) {
+  auto s = silent_behind(Flaps::at_last);
+  EXPECT_NE(s.verdict().status, Status::confirmed) << told(s.verdict());
 }
 
 // IPv6 takes addresses and routes away with the link.

@@ -97,5 +97,23 @@ TEST(TlsAlert, OneThatTheOtherEndClosesOver) {
   }
 }
 
+// It was told by the alert, and read it: nobody was owed bytes, and no session came about.
+TEST(TlsAlert, WhoIsSentOneGotNoSession) {
+  for (const bool client_first : {false, true})
+    for (const bool fatal : {true, false}) {
+      auto s = greeted();
+      alerts(sends(s, 'C'), 'S', fatal ? kFatal : kCloseNotify);
+      s.recv('S', 9).recv('C', 7);
+      if (!client_first) s.close('S').wire("S>C FA").wire("C>S A").recv_eof('C');
+      s.close('C').wire("C>S FA").wire("S>C A");
+      if (client_first) s.recv_eof('S').close('S').wire("S>C FA").wire("C>S A");
+      s.end();
+      EXPECT_EQ(s.verdict().cause, fatal ? "application/closed" : "none") << told(s.verdict());
+      if (fatal) {
+        EXPECT_EQ(s.judge().connections[0].by, "server");
+      }
+    }
+}
+
 }  // namespace
 }  // namespace lab::verdict

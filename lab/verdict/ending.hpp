@@ -1,0 +1,24 @@
+// When and by whom an end was given up, and whether a failure came shortly before.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "verdict/bearing.hpp"
+
+namespace lab::verdict {
+
+// Its place among the facts' connections.
+std::size_t index_of(const Case& one);
+
+// When that end gave the connection up, in ns; nothing where it holds it still.
+std::optional<std::int64_t> given_up(const Case& one, Who who);
+
+// The thread that ended it: the one that closed, or the last to act in a process that ended. 0 where neither is known.
+int ending_thread(const Closer& closer);
+
+// What the time between a failure at t and the end says against it.
+void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, Bearing& result);
+
+}  // namespace lab::verdict
