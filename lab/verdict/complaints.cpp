@@ -166,11 +166,18 @@ class Docket {
           connect);
   }
 
+  bool of_its_threads(Who who, const Deed& deed) const {
+    const auto& threads = conn_.acts[who].threads;
+    return !deed.tid || threads.contains(deed.tid);
+  }
+
   // A filter holds a call that never began: no call tells of it.
   std::optional<Deed> held_wait(Who who) const {
+    if (!conn_.acts[who].closers.empty()) return std::nullopt;
     for (const auto& snag : one_.snags(who)) {
       auto deed = snag.trouble->deed;
-      if ((deed.kind == Kind::read || deed.kind == Kind::poll) && held_in(one_, who, deed)) {
+      const bool waits = deed.kind == Kind::read || deed.kind == Kind::poll;
+      if (waits && of_its_threads(who, deed) && held_in(one_, who, deed)) {
         deed.pending = true;
         return deed;
       }
@@ -183,8 +190,9 @@ class Docket {
     for (const auto& snag : one_.snags(Who::client)) {
       const auto& one = *snag.trouble;
       const auto got_on = [&](const Sequel::Step& step) { return !step.closes && step.t < t; };
-      if (one.filtered && one.filter_action == "errno" && one.deed.kind == Kind::poll && one.filter_at.t <= t &&
-          t - one.filter_at.t <= kGivesUp && std::none_of(one.then.steps.begin(), one.then.steps.end(), got_on))
+      if (one.filtered && one.filter_action == "errno" && one.deed.kind == Kind::poll &&
+          of_its_threads(Who::client, one.deed) && one.filter_at.t <= t && t - one.filter_at.t <= kGivesUp &&
+          std::none_of(one.then.steps.begin(), one.then.steps.end(), got_on))
         return &one;
     }
     return nullptr;

@@ -70,6 +70,19 @@ TEST(HeldRead, LookAlikeAnotherCallOrAnotherThreadIsHeld) {
   }
 }
 
+// It says its word and goes, or another thread of it is held in a call about something else.
+TEST(HeldRead, LookAlikeItIsNoneOfTheConnections) {
+  for (const bool goes : {true, false}) {
+    auto s = with_descriptors();
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5});
+    const int thread = goes ? kClientPid : kClientPid + 1;
+    s.put(evidence::FilterAct{.pid = kClientPid, .tid = thread, .call = "poll", .action = "stall", .count = 1});
+    if (goes) s.act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A");
+    s.wait(1000).process(kServerPid, "sleeping").process(kClientPid, "sleeping").end();
+    EXPECT_EQ(s.verdict().cause, "none") << told(s.verdict());
+  }
+}
+
 // It can't look whether its answer is there, and goes.
 TEST(FailedWait, AClientHangsUpOverAFiltersAnswer) {
   for (const bool late : {false, true}) {
