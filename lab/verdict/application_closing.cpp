@@ -154,8 +154,8 @@ std::optional<Finding> find_closed_unread(const Case& one) {
     result->doubts.push_back(fmt::format("the {} had read all {} that reached it", name_of(who),
                                          plural(one.conn.stream[other(who)].delivered, "byte")));
   const auto unread = closer.unread && *closer.unread ? plural(*closer.unread, "byte") : std::string("bytes");
-  const char* alerted = broke_off(one.conn, who, one.closing.at.t) ? " after a fatal TLS alert" : "";
-  result->summary = fmt::format("The {} closed{} with {} unread, so its kernel sent a reset; {}", name_of(who), alerted,
+  const char* behind = alerted(one.conn, who, one.closing.at.t) ? " after a fatal TLS alert" : "";
+  result->summary = fmt::format("The {} closed{} with {} unread, so its kernel sent a reset; {}", name_of(who), behind,
                                 unread, outcome_text(one));
   return result;
 }

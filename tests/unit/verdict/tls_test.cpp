@@ -48,6 +48,11 @@ TEST(TlsAlert, WhoSendsOneAndClosesOverUnreadBytes) {
   }
 }
 
+TEST(TlsAlert, WhoAnswersTheHelloWithOneAndClosesOverUnreadBytes) {
+  auto s = greeted(kFatal);
+  expect_unread(closes_unread(sends(s, 'C'), 'S'), 'S', true);
+}
+
 TEST(TlsAlert, LookAlikeAGoodbyeSomethingEncryptedOrNoTls) {
   for (const auto* record : {kCloseNotify, kEncrypted}) {
     auto s = greeted();
