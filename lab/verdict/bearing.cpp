@@ -17,21 +17,12 @@ using How = Closer::How;
 
 bool of_its_own_accord(const Closer& closer) { return closer.how != How::unknown && closer.how != How::signalled; }
 
-// By a process that meant to: what had failed the victim before is not what it died of.
-const SignalFacts* sent_by_another(const Closer& closer) {
-  if (closer.how != How::signalled || !closer.process) return nullptr;
-  const auto& all = closer.process->signals;
-  const auto at = std::find_if(all.begin(), all.end(), [&](const SignalFacts& signal) {
-    return signal.sent.signal == closer.process->signal && !signal.sent.by_kernel && signal.sent.sender &&
-           signal.sent.sender != closer.process->pid;
-  });
-  return at == all.end() ? nullptr : &*at;
-}
-
 bool by_a_thread_of_it(const Case& one, Who who, const Closer& closer, const Deed& deed) {
   const auto& threads = one.conn.acts[who].threads;
   const int ending = ending_thread(closer);
-  return !deed.tid || threads.empty() || threads.contains(deed.tid) || threads.contains(0) || ending == deed.tid;
+  // Where nobody ever touched it the first thread is the one that takes connections, as far as can be told.
+  const bool first = threads.empty() && (deed.tid == deed.pid || deed.kind == Kind::accept);
+  return !deed.tid || first || threads.contains(deed.tid) || threads.contains(0) || ending == deed.tid;
 }
 
 bool got_on(const Sequel& then, std::int64_t until, std::size_t but_on = Mark::nowhere) {
@@ -122,7 +113,7 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
   if (held && snag.process->signal == SIGSYS) return result;
   if (!here && !by_a_thread_of_it(one, who, closer, deed)) {
     result.doubts.push_back(fmt::format("{} failed in a thread that had nothing to do with the connection", deed.call));
-    result.aside = true;
+    result.aside = !held || !one.conn.acts[who].threads.empty();
   }
   // A connection that is taken only to be closed is no work.
   const bool only_taken = deed.kind == Kind::accept && one.conn.acts[who].users.empty();
@@ -136,18 +127,13 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
     result.aside = true;
   }
   if (end && !held) weigh_time(deed, t, *end, result);
-  const auto* sent = sent_by_another(closer);
-  if (end && !held && sent) {
-    result.doubts.push_back(
-        fmt::format("process {} ended it by {}", sent->sent.sender, signal_title(sent->sent.signal)));
-    result.aside = true;
-  }
+  const bool meant = end && !held && weigh_others(one, who, closer, t, result);
   if (end && !held && done_without(deed.call))
     result.doubts.push_back(fmt::format("programs commonly do without what {} is for", deed.call));
   if (!end && !held && !leaves_it_unserved(deed.kind))
     result.doubts.push_back(fmt::format("it kept the connection after the failed {}", deed.call));
   // What an end does not do can hang on the failure all the same, and a crash is not chosen.
-  if (!end || (!of_its_own_accord(closer) && !sent)) result.aside = result.late;
+  if (!end || (!of_its_own_accord(closer) && !meant)) result.aside = result.late;
   return result;
 }
 

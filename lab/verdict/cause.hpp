@@ -58,8 +58,8 @@ std::string outcome_text(const Case& one);  // "the client read end of file"
 std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer);
 // Where the call that an end waited in need not have been a wait.
 std::vector<std::string> passing_doubts(const Case& one);
-// Of the loss of what a client said: the server had hung on what it had said before.
-std::vector<std::string> hung_doubts(const Case& one);
+// Of a loss that need not have mattered: nothing was missing, or the other end had left the victim alone before.
+std::vector<std::string> loss_doubts(const Case& one);
 std::vector<std::string> waiting_doubts(const Case& one, Who who);
 // Hits of eaters that count against this case: never made good, and in time.
 std::vector<const Hits*> open_hits(const Case& one, bool rules);

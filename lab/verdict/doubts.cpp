@@ -148,17 +148,30 @@ bool waits_for_bytes(const Process* process) {
 
 }  // namespace
 
-std::vector<std::string> hung_doubts(const Case& one) {
-  const Who victim = one.victim(), doer = other(victim);
+std::vector<std::string> loss_doubts(const Case& one) {
+  const auto& c = *one.complaint;
+  const Who victim = c.victim, doer = other(victim);
   const auto& acts = one.conn.acts[doer];
-  const auto& sent = one.complaint->then[victim];
-  const auto since = (sent.open ? sent.open_since.t : one.conn.acts[victim].last_write.t) - acts.last_read.t;
-  const bool left_lying = acts.last_read && acts.last_write.t < acts.last_read.t && since >= kThinks;
-  if (victim != Who::client || !one.acts_known(doer) || !left_lying || one.reading()) return {};
+  // Its FIN may be what was lost; and who is told of an error did not give up by himself.
+  if (!c.deed || c.deed->error || !acts.closers.empty() || departure(one, doer)) return {};
   const auto holders = one.holders(doer);
-  if (std::any_of(holders.begin(), holders.end(), [&](int pid) { return waits_for_bytes(one.facts.process(pid)); }))
-    return {};
-  return {fmt::format("the {} had left what it read before unanswered for {}, and waited for no more", name_of(doer),
+  const bool reads = one.reading() || std::any_of(holders.begin(), holders.end(),
+                                                  [&](int pid) { return waits_for_bytes(one.facts.process(pid)); });
+  const auto& own = one.conn.acts[victim].closers;
+  const bool ended =
+      std::any_of(own.begin(), own.end(), [&](const Deed& deed) { return writes_only(deed) && deed.end <= c.at.t; });
+  const auto &due = c.then[doer], &asked = c.then[victim];
+  const bool all_read = one.acts_known(doer) && one.acts_known(victim) && !due.writing && !asked.writing &&
+                        due.written <= due.read && asked.written <= asked.read;
+  if (all_read && !(ended && reads))
+    return {fmt::format("the {} had not written what the {} waited for", name_of(doer), name_of(victim))};
+  if (victim != Who::client || reads) return {};
+  if (asked.delivered > 0 && one.unaccepted().value_or(false)) return {"the server had not accepted the connection"};
+  if (!one.acts_known(doer)) return {};
+  if (asked.delivered > asked.read) return {"the server had not read what came before"};
+  const auto since = (asked.open ? asked.open_since.t : one.conn.acts[victim].last_write.t) - acts.last_read.t;
+  if (!acts.last_read || acts.last_write.t >= acts.last_read.t || since < kThinks) return {};
+  return {fmt::format("the server had left what it read before unanswered for {}, and waited for no more",
                       span_text(since))};
 }
 

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <csignal>
+
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -14,6 +17,31 @@ using How = Closer::How;
 constexpr std::int64_t kMoment = 2'000'000'000;
 // A call's end is told by another clock than a segment's, and behind what it did.
 constexpr std::int64_t kClocks = 1'000'000;
+
+bool of_another(const SignalFacts& signal, const Process& process) {
+  return !signal.sent.by_kernel && signal.sent.sender && signal.sent.sender != process.pid;
+}
+
+// By a process that meant to: what had failed the victim before is not what it died of.
+const SignalFacts* ended_by_another(const Closer& closer) {
+  if (closer.how != How::signalled || !closer.process) return nullptr;
+  const auto& all = closer.process->signals;
+  const auto at = std::find_if(all.begin(), all.end(), [&](const SignalFacts& signal) {
+    return signal.sent.signal == closer.process->signal && of_another(signal, *closer.process);
+  });
+  return at == all.end() ? nullptr : &*at;
+}
+
+// A handler may end it, and fail on its way out.
+const SignalFacts* told_to_go(const Process& process, std::int64_t t) {
+  const auto& all = process.signals;
+  const auto at = std::find_if(all.begin(), all.end(), [&](const SignalFacts& signal) {
+    const int number = signal.sent.signal;
+    const bool asks = number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
+    return asks && of_another(signal, process) && signal.at.t <= t && t - signal.at.t <= kMoment;
+  });
+  return at == all.end() ? nullptr : &*at;
+}
 
 }  // namespace
 
@@ -43,6 +71,28 @@ void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, Bearing&
   if (passed <= kGivesUp) return;
   result.doubts.push_back(fmt::format("{} went by between the failed {} and the end", span_text(passed), failed.call));
   result.aside |= passed > kMoment;
+}
+
+bool weigh_others(const Case& one, Who who, const Closer& closer, std::int64_t t, Bearing& result) {
+  const auto& all = one.conn.complaints;
+  const bool waited = std::any_of(all.begin(), all.end(), [&](const Complaint& own) {
+    return own.victim == who && own.what == Complaint::What::starved && own.at.t <= t && t - own.at.t <= kMoment;
+  });
+  if (waited) result.doubts.push_back(fmt::format("the {} had waited in vain before it", name_of(who)));
+  if (closer.process)
+    if (const auto* told = told_to_go(*closer.process, t))
+      result.doubts.push_back(
+          fmt::format("process {} had sent it {} before", told->sent.sender, signal_title(told->sent.signal)));
+  const auto* ended = ended_by_another(closer);
+  // Nobody gives up by it: who sent it need not be known.
+  const bool killed = closer.how == How::signalled && closer.process && closer.process->signal == SIGKILL;
+  if (ended)
+    result.doubts.push_back(
+        fmt::format("process {} ended it by {}", ended->sent.sender, signal_title(ended->sent.signal)));
+  else if (killed)
+    result.doubts.push_back("it was ended by SIGKILL");
+  result.aside |= ended || killed;
+  return ended || killed;
 }
 
 }  // namespace lab::verdict

@@ -21,4 +21,8 @@ int ending_thread(const Closer& closer);
 // What the time between a failure at t and the end says against it.
 void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, Bearing& result);
 
+// What others had done to it by then, or its own patience, says against a failure at t. True where a process that meant
+// to ended it by a signal: then the failure is no cause.
+bool weigh_others(const Case& one, Who who, const Closer& closer, std::int64_t t, Bearing& result);
+
 }  // namespace lab::verdict

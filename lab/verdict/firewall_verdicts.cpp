@@ -93,17 +93,6 @@ const Hits* answers_eater(const Case& one) {
   return nullptr;
 }
 
-// Acknowledgements alone keep no answer back: what the victim waited for had not been written, and it was not TCP that
-// gave up.
-bool kept_nothing_back(const Case& one, const Hits& hits) {
-  const auto& c = *one.complaint;
-  const Who victim = c.victim, doer = other(victim);
-  const bool own_limit = c.deed && c.deed->timed_out && !c.deed->error;
-  const auto &due = c.then[doer], &asked = c.then[victim];
-  return own_limit && hits.from == doer && hits.pure_ack == hits.count && one.acts_known(doer) &&
-         one.acts_known(victim) && due.written <= due.read && asked.written <= asked.read;
-}
-
 const Hits* kernel_word(const Case& one, std::string_view reason) {
   for (const auto* hits : open_hits(one, false))
     if (hits->reason == reason) return hits;
@@ -133,11 +122,7 @@ std::optional<Finding> find_drop(const Case& one) {
     result.mechanism.push_back(hit_record(one.facts, *hits, "dropped"));
     result.culprit = rule_culprit(one.facts, *hits);
     result.culprit.detail = fmt::format("{}, {}", hits->hook, way(hits->from));
-    if (kept_nothing_back(one, *hits))
-      result.doubts.push_back(fmt::format("the {} had not written what the {} waited for", name_of(other(one.victim())),
-                                          name_of(one.victim())));
-    if (hits->data && hits->from == one.victim())
-      for (auto& doubt : hung_doubts(one)) result.doubts.push_back(std::move(doubt));
+    result.doubts = loss_doubts(one);
     const bool icmp = hits->icmp == hits->count;
     result.summary = fmt::format(
         "A firewall rule dropped {} {}: {}; {}", prey(*hits),
@@ -214,6 +199,7 @@ std::optional<Finding> find_reject_icmp(const Case& one) {
   for (const auto* hits : open_hits(one, true)) {
     if (!rejects(*hits) || rejects_with_reset(*hits)) continue;
     auto result = finding(one, "firewall/reject-icmp", hits->open_first.t);
+    result.doubts = loss_doubts(one);
     result.mechanism.push_back(hit_record(one.facts, *hits, "refused"));
     for (const auto& icmp : one.conn.icmp)
       if (icmp.quoted == hits->from)

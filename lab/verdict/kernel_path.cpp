@@ -142,6 +142,7 @@ std::optional<Finding> eaten_by(const Case& one, const Eater& eater) {
     if (const auto* back = undone(one, eater, *change))
       result.doubts.push_back(
           fmt::format("{} followed {} later", back->change.kind, span_text(back->at.t - change->at.t)));
+  for (auto& doubt : loss_doubts(one)) result.doubts.push_back(std::move(doubt));
   // Whose link it is decides between this and a peer that fell silent.
   if (change && eater.about == about_link && !change->change.netns.empty() && one.complaint->weak)
     result.doubts.push_back("which end noticed is not known: to the other end this one fell silent");

@@ -32,7 +32,7 @@ void Ledger::take(const evidence::ProcessExit& exit, Mark mark) {
 }
 
 void Ledger::take(const evidence::SignalSent& sent, Mark mark) {
-  if (sent.by_lab) return;
+  if (sent.by_lab && facts_.stopping) return;  // it clears away
   auto& one = process(sent.target);
   if (one.signals.size() < 32) one.signals.push_back({sent, mark});
   if (sent.signal == SIGCONT && one.stopped && !one.resumed) one.resumed = mark;

@@ -78,6 +78,22 @@ TEST(FirewallDrop, OfAServerThatHungBefore) {
   EXPECT_VERDICT(answered, "firewall/drop", "confirmed");
 }
 
+// What the rule ate need not have mattered: acknowledgements, a FIN of one who had given up, more for one who reads
+// nothing.
+TEST(FirewallDrop, OfWhatWasNotMissing) {
+  const Story::Rule rule{.hook = "input"};
+  Story hung, unread;
+  hung.handshake().send('C', 12).recv('S', 12).waiting('S', "sleep 5s");
+  hung.wire("C>S A 12").traced("C>S A 12", rule).recv_timeout('C', 300).close('C');
+  for (int i = 0; i < 2; ++i) hung.wire("C>S FA 13").traced("C>S FA 13", rule).wait(200);
+  unread.handshake().act('S', "accept").waiting('S', "sleep 5s").send('C', 12);
+  unread.wait(300).act('C', "send 6", {.bytes = 6});
+  for (int i = 0; i < 2; ++i) unread.wire("C>S PA 13:19").traced("C>S PA 13:19", rule).wait(200);
+  unread.recv_timeout('C', 300).close('C');
+  for (auto* s : {&hung, &unread})
+    EXPECT_NE(s->rule(rule, 2).end().verdict().status, Status::confirmed) << told(s->verdict());
+}
+
 TEST(FirewallDrop, TheServerGivesUpFirst) {
   Story s;
   const Story::Rule rule{.hook = "input"};

@@ -78,6 +78,23 @@ TEST(SignalBehindAFailure, ACrashBehindACallThatIsNeededOrNot) {
   EXPECT_NE(advice.verdict().status, Status::confirmed) << told(advice.verdict());
 }
 
+// A handler may end it, and fail on its way out; and who is killed without a word of the sender gave nothing up.
+TEST(SignalBehindAFailure, AskedToGoOrKilledByNobodyKnown) {
+  Story asked(Story::Acts::calls), killed(Story::Acts::calls);
+  for (auto* s : {&asked, &killed}) s->handshake().send('C', 6).recv('S', 6);
+  asked.signal(SIGTERM, kServerPid, 77).put(failing(kServerPid, "openat2", EPERM, true)).close('S').wire("S>C FA");
+  EXPECT_VERDICT(asked.recv_eof('C').end(), "seccomp/errno", "likely");
+  killed.put(failing(kServerPid, "openat2", EPERM, true)).wire("S>C FA").killed(kServerPid, SIGKILL);
+  EXPECT_EQ(killed.recv_eof('C').end().verdict().cause, "application/killed") << told(killed.verdict());
+}
+
+// Its own patience had run out, and its log line fails on the way out.
+TEST(SignalBehindAFailure, LookAlikeItHadWaitedInVainBefore) {
+  Story s;
+  s.handshake().recv_timeout('S', 700).put(failing(kServerPid, "openat2", EPERM, true));
+  EXPECT_NE(s.close('S').wire("S>C FA").recv_eof('C').end().verdict().status, Status::confirmed) << told(s.verdict());
+}
+
 // ---- a sibling met the same
 
 constexpr int kFirst = 21, kSecond = 22;
