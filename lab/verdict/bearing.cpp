@@ -115,6 +115,8 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
     result.doubts.push_back(fmt::format("{} failed in a thread that had nothing to do with the connection", deed.call));
     result.aside = !held || !one.conn.acts[who].threads.empty();
   }
+  if (held && !one.conn.acts[who].users.contains(snag.process->pid) && one.holders(who).size() > 1)
+    result.doubts.push_back(fmt::format("whether process {} was to serve it is not known", snag.process->pid));
   // A connection that is taken only to be closed is no work.
   const bool only_taken = deed.kind == Kind::accept && one.conn.acts[who].users.empty();
   if (got_on(trouble.then, end.value_or(one.until()), only_taken ? index_of(one) : Mark::nowhere)) {

@@ -83,6 +83,20 @@ TEST(HeldRead, LookAlikeItIsNoneOfTheConnections) {
   }
 }
 
+// A child that a filter holds may have had other work: its parent had read the request.
+TEST(HeldChild, NeedNotBeTheOneThatServes) {
+  for (const int held : {kChildPid, kServerPid}) {
+    auto s = with_descriptors();
+    s.act('S', "recv 64", {.bytes = 6, .fd = 5});
+    s.put(evidence::Call{.pid = kServerPid, .tid = kServerPid, .name = "clone", .result = kChildPid});
+    s.socket('S', {.pids = {kServerPid, kChildPid}}).filter(held, "getpriority", "stall");
+    s.process(kServerPid, "sleeping").process(kChildPid, "sleeping");
+    look(s, "poll", "[3:POLLIN], 1, 500ms", 0);
+    s.act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+    EXPECT_VERDICT(s, "seccomp/stalled", held == kServerPid ? "confirmed" : "likely");
+  }
+}
+
 // It can't look whether its answer is there, and goes.
 TEST(FailedWait, AClientHangsUpOverAFiltersAnswer) {
   for (const bool late : {false, true}) {
