@@ -32,7 +32,7 @@ void Ledger::take(const evidence::ProcessExit& exit, Mark mark) {
 }
 
 void Ledger::take(const evidence::SignalSent& sent, Mark mark) {
-  if (sent.by_lab && facts_.stopping) return;  // it clears away
+  if (sent.by_lab && facts_.stopping) return;  // it clears away; before that it was told to
   auto& one = process(sent.target);
   if (one.signals.size() < 32) one.signals.push_back({sent, mark});
   if (sent.signal == SIGCONT && one.stopped && !one.resumed) one.resumed = mark;
@@ -102,6 +102,18 @@ const SignalFacts* deadly_before(const Process& process, std::int64_t t) {
   return found;
 }
 
+// A kernel's filter can't count calls: lab, which can, sends the signal in its place. Unless filters are watched every
+// such signal may be one.
+void forget_filters_signals(Process& process, bool filters_watched) {
+  const auto& all = process.troubles;
+  const bool kills = std::any_of(all.begin(), all.end(), [](const Trouble& trouble) {
+    const auto& action = trouble.filter_action;
+    return trouble.filtered && trouble.filter_count && (action.starts_with("kill") || action == "trap");
+  });
+  if (kills || !filters_watched)
+    std::erase_if(process.signals, [](const SignalFacts& s) { return s.sent.by_lab && s.sent.signal == SIGSYS; });
+}
+
 }  // namespace
 
 // A child that its parent reaps ends without a word to us. One that met a deadly signal, called nothing after it and
@@ -129,6 +141,7 @@ void Ledger::presume_dead(const Conn& conn, Who who) {
 
 // FilterActs that failed a call nobody else saw keep what the filter said; nothing else is left open.
 void Ledger::close() {
+  for (auto& [pid, one] : facts_.processes) forget_filters_signals(one, facts_.complete("filters"));
   for (const auto& conn : facts_.conns)
     for (const Who who : {Who::client, Who::server}) presume_dead(conn, who);
   for (auto& conn : facts_.conns)

@@ -43,6 +43,24 @@ TEST(HeldWrite, LookAlikeNoneAnotherThreadOrAnotherCallIsHeld) {
   }
 }
 
+// ---- signals that lab sends
+
+// In place of a filter that is to count, or because the operator was told to.
+TEST(SentByLab, AFiltersSignalOrTheOperators) {
+  for (const bool filter : {true, false}) {
+    Story s;
+    s.handshake().send('C', 6).recv('S', 6);
+    if (filter) s.filter(kServerPid, "sendto", "kill-process");
+    s.put(evidence::SignalSent{.signal = SIGSYS, .target = kServerPid, .sender = 1, .by_lab = true});
+    s.wire("S>C FA").killed(kServerPid, SIGSYS).recv_eof('C').end();
+    EXPECT_VERDICT(s, filter ? "seccomp/killed" : "application/killed", "confirmed");
+    if (filter) {
+      s.drop_source("filters");
+      EXPECT_NOT_WRONGLY_CONFIRMED(s, "seccomp/killed");
+    }
+  }
+}
+
 // ---- reads that a filter holds
 
 // The answer may lie in its queue: the filter is what it waits for.
