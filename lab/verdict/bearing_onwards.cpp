@@ -62,11 +62,12 @@ Bearing bearing(const Case& one, const FailedConnect& failed) {
   const int ending = ending_thread(closer);
   if (closer.deed && closer.deed->pid == deed.pid && ending && deed.tid && ending != deed.tid)
     result.doubts.push_back("another thread than the one whose connect failed ended the connection");
-  if (end) weigh_others(one, Who::server, closer, deed.end, result);
-  if (end)
+  if (end) {
+    weigh_others(one, Who::server, closer, deed.end, result);
     weigh_time(deed, deed.end, *end, result);
-  else
+  } else {
     result.doubts.push_back("it did not end the connection over the failed connect");
+  }
   return result;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "verdict/ending.hpp"
 #include "verdict/kept_from.hpp"
 #include "verdict/names.hpp"
 
@@ -194,11 +195,7 @@ bool taken_to_be_closed(const Conn& conn, const Trouble& trouble) {
 std::vector<Case::Snag> Case::snags(Who who) const {
   std::vector<Snag> all;
   const auto last_good = std::max(conn.acts[who].last_read.t, conn.acts[who].last_write.t);
-  const auto index = [&] {
-    for (std::size_t i = 0; i < facts.conns.size(); ++i)
-      if (&facts.conns[i] == &conn) return i;
-    return Mark::nowhere;
-  }();
+  const auto index = index_of(*this);
   const bool waits_in_queue = who == Who::server && unaccepted().value_or(false);
   for (const int pid : holders(who)) {
     const auto* process = facts.process(pid);
