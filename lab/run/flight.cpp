@@ -47,9 +47,7 @@ evidence::Provenance provenance(const scenario::Scenario& scenario, const Option
   p.scenario = scenario.name;
   p.root = ::geteuid() == 0 && !options.rootless;
   p.started_ns = sys::now_ns();
-  timespec real{};
-  clock_gettime(CLOCK_REALTIME, &real);
-  p.realtime_offset_ns = std::int64_t{real.tv_sec} * 1'000'000'000 + real.tv_nsec - p.started_ns;
+  p.realtime_offset_ns = sys::realtime_ahead_ns();
   return p;
 }
 

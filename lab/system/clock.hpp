@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <ctime>
+#include <functional>
 
 namespace lab::sys {
 
@@ -11,6 +12,17 @@ inline std::int64_t now_ns() {
   clock_gettime(CLOCK_MONOTONIC, &t);
   return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
+
+// CLOCK_REALTIME, read between two reads of CLOCK_MONOTONIC; ns.
+struct BothClocks {
+  std::int64_t before, realtime, after;
+  std::int64_t width() const { return after - before; }
+};
+
+// What CLOCK_REALTIME is ahead of CLOCK_MONOTONIC by, ns. Whoever reads them may lose the CPU in between, for
+// milliseconds: of several readings the quickest counts, which is wrong by half of its width at the most.
+std::int64_t realtime_ahead_ns();
+std::int64_t realtime_ahead_ns(const std::function<BothClocks()>& read);
 
 // A point on the monotonic clock that a wait must not pass.
 class Deadline {

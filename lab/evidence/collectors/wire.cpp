@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 #include <net/if.h>
 
-#include <ctime>
 #include <map>
 
 #include "evidence/collectors/collector.hpp"
@@ -13,15 +12,6 @@
 
 namespace lab::evidence {
 namespace {
-
-// What to add to a CLOCK_REALTIME stamp; the two reads bracket the third.
-std::int64_t to_monotonic() {
-  const auto before = sys::now_ns();
-  timespec real{};
-  clock_gettime(CLOCK_REALTIME, &real);
-  const auto after = sys::now_ns();
-  return before + (after - before) / 2 - (std::int64_t{real.tv_sec} * 1'000'000'000 + real.tv_nsec);
-}
 
 std::string hex(std::string_view bytes) {
   std::string text;
@@ -45,8 +35,8 @@ class Wire : public Source {
     tap_.lost();
   }
   void drain(Sink& sink) override {
-    const auto offset = to_monotonic();
-    tap_.drain([&](const PacketTap::Packet& packet) { take(packet, packet.realtime_ns + offset, sink); });
+    const auto ahead = sys::realtime_ahead_ns();
+    tap_.drain([&](const PacketTap::Packet& packet) { take(packet, packet.realtime_ns - ahead, sink); });
     lost_ += tap_.lost();
   }
   void finish(Sink& sink) override {
