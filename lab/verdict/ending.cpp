@@ -62,13 +62,25 @@ int ending_thread(const Closer& closer) {
   return exited ? closer.process->last->tid : 0;
 }
 
-void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, Bearing& result) {
+bool straight(const Deed& failed, const Sequel& then, const Closer& closer) {
+  if (!failed.step) return false;  // a program does more than what is seen of it
+  const auto next = [&](const Deed& deed) {
+    return deed.step && deed.tid == failed.tid && deed.index == failed.index + 1 && then.next == deed.index;
+  };
+  if (closer.deed) return next(*closer.deed);
+  if (closer.how != How::exited || !closer.process || !closer.process->last) return false;
+  const auto& last = *closer.process->last;
+  const bool itself = last.tid == failed.tid && last.start == failed.start;
+  return last.pid == failed.pid && (itself || (last.kind == Kind::exit && next(last)));
+}
+
+void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, bool straight, Bearing& result) {
   const auto passed = until - t;
   if (passed < -kClocks) {
     result.doubts.push_back(fmt::format("{} failed when it had ended", failed.call));
     result.aside = result.late = true;
   }
-  if (passed <= kGivesUp) return;
+  if (passed <= (straight ? kMoment : kGivesUp)) return;
   result.doubts.push_back(fmt::format("{} went by between the failed {} and the end", span_text(passed), failed.call));
   result.aside |= passed > kMoment;
 }

@@ -18,8 +18,11 @@ std::optional<std::int64_t> given_up(const Case& one, Who who);
 // The thread that ended it: the one that closed, or the last to act in a process that ended. 0 where neither is known.
 int ending_thread(const Closer& closer);
 
+// The end was the thread's very next step, or the end of its steps: what time went by it was kept off the CPU.
+bool straight(const Deed& failed, const Sequel& then, const Closer& closer);
+
 // What the time between a failure at t and the end says against it.
-void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, Bearing& result);
+void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, bool straight, Bearing& result);
 
 // What others had done to it by then, or its own patience, says against a failure at t. True where a process that meant
 // to ended it by a signal: then the failure is no cause.

@@ -73,6 +73,7 @@ class Ledger {
   void note_trouble(Process& process, const Deed& deed, const Address& local, const Address& peer, Found on);
   void note_failed_connect(Process& process, const Deed& deed, const Conn* conn);
   void note_sequel(Process& process, const Deed& deed, const Conn& conn);
+  void note_next(Process& process, const Deed& step);
 
   // ledger_ends.cpp
   void on_connection(Conn& conn, Who who, const Deed& deed);

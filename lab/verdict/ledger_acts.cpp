@@ -139,6 +139,7 @@ void Ledger::act(Deed deed, const Address& local, const Address& peer) {
     proc.inside[deed.tid] = deed;
   else
     proc.inside.erase(deed.tid);
+  if (deed.step) note_next(proc, deed);
   if (found.conn) note_sequel(proc, deed, *found.conn);
   note_trouble(proc, deed, local, peer, found);
   if (deed.kind == Kind::close && local.port && !peer.port && !found.conn) deed.kind = Kind::listener_close;

@@ -105,6 +105,15 @@ void Ledger::note_sequel(Process& proc, const Deed& deed, const Conn& conn) {
     if (one.deed.tid == deed.tid && deed.end > one.deed.end) add_step(one.then, index, deed);
 }
 
+void Ledger::note_next(Process& proc, const Deed& step) {
+  const auto note = [&](auto& failed) {
+    const auto& deed = failed.deed;
+    if (deed.step && deed.tid == step.tid && step.start >= deed.end && !failed.then.next) failed.then.next = step.index;
+  };
+  for (auto& one : proc.troubles) note(one);
+  for (auto& one : proc.failed_connects) note(one);
+}
+
 void Ledger::take(const evidence::FilterAct& act, Mark mark) {
   if (act.action == "allow" || act.action == "log") return;
   auto& proc = process(act.pid);

@@ -49,6 +49,7 @@ struct Deed {
   bool began = true;     // false: a filter answered it
   int pid = 0, tid = 0, fd = -1, error = 0;
   std::int64_t bytes = -1, start = 0, end = 0;
+  std::uint32_t index = 0;  // of a step among its actor's
   Mark mark;
 };
 
@@ -61,6 +62,7 @@ struct Sequel {
     bool closes = false;
   };
   std::vector<Step> steps;
+  std::optional<std::uint32_t> next;  // the step that its thread took next, whatever it was
 };
 
 // What the holders of one end did with it.

@@ -173,6 +173,7 @@ Story& Story::act(char who, const std::string& step, Act a) {
   if (acts_ == Acts::steps) {
     ev::StepDone done{.role = role_of(who),
                       .actor = role_of(who),
+                      .index = taken_[tid]++,
                       .pid = pid,
                       .tid = tid,
                       .verb = verb,

@@ -126,6 +126,7 @@ class Story {
   std::string netns_, device_ = "lo";
   bool outgoing_ = false;
   std::map<std::string, Ends> flows_;
+  std::map<int, std::uint32_t> taken_;  // steps, by thread
   evidence::Timeline timeline_;
 };
 
