@@ -67,6 +67,11 @@ def wall(command):
     return time.monotonic() - began
 
 
+# One transfer takes 0.7 to 1.4 s, as the server happens to sleep between two segments or not: medians of nine differed
+# by a fifth from call to call.
+TRANSFERS = 25
+
+
 # Seconds in the client's sends, and what the wire lost. One GiB, a third of a second, came out twice as fast as the next.
 def transfer(lab, file, words):
     report = lab.report(file, *words)
@@ -81,14 +86,14 @@ def bulk(lab, folder):
         files[name].write_text(BULK.format(firewall=firewall))
     seen = {}
     sides = [(name, watched) for name in files for watched in (False, True)]
-    for _ in range(9):
+    for _ in range(TRANSFERS):
         for name, watched in random.sample(sides, len(sides)):
             seen.setdefault((name, watched), []).append(transfer(lab, files[name], [] if watched else BLIND))
     for name in files:
         off, on = ([s for s, _ in seen[name, w]] for w in (False, True))
         lost = sum(n for _, n in seen[name, True])
         say("bulk", f"{name}: {4 / statistics.median(off):.2f} GiB/s unwatched, {4 / statistics.median(on):.2f} watched: "
-                    f"{statistics.median(off) / statistics.median(on):.2f}; {lost} packets not seen in 9 runs")
+                    f"{statistics.median(off) / statistics.median(on):.2f}; {lost} packets not seen in {TRANSFERS} runs")
 
 
 # One at a time, like lab_bench's one/: in a batch the kernel takes down the namespaces of one run on one CPU while the next
