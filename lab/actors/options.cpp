@@ -42,8 +42,7 @@ int set(int fd, int level, int option, const Value& value) {
   return ::setsockopt(fd, level, option, &value, sizeof value) == 0 ? 0 : errno;
 }
 
-int set_linger(int fd, int family, const scenario::SocketOption& option, bool) {
-  (void)family;
+int set_linger(int fd, int, const scenario::SocketOption& option, bool) {
   return set(fd, SOL_SOCKET, SO_LINGER, linger{1, static_cast<int>(option.number)});
 }
 

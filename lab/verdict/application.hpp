@@ -38,7 +38,6 @@ Record exit_record(const Process& process);
 void tell_held_open(const Case& one, Who doer, const std::optional<Deed>& inside, Finding& result);
 // One of its threads is in a read of this connection, or of no known one.
 bool inside_io(const Case& one, Who who);
-Record deed_record(const Case& one, Who who, const Deed& deed);
 // The closing segment is this end's own, or was not watched.
 bool closed_by_an_end(const Case& one);
 // A finding about what an end did of its own accord.

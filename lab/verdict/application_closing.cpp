@@ -70,10 +70,6 @@ Record exit_record(const Process& process) {
   return record(told_by, text, process.exited);
 }
 
-Record deed_record(const Case& one, Who who, const Deed& deed) {
-  return record(deed.step ? "actors" : "syscalls", deed_text(one.facts.process(deed.pid), who, deed), deed.mark);
-}
-
 // The closing segment is this end's own, or was not watched.
 bool closed_by_an_end(const Case& one) { return one.gone() && !one.closing.foreign(); }
 
@@ -86,7 +82,7 @@ std::optional<Finding> chosen(const Case& one, std::string_view name, Who who, c
     result.doubts.push_back(fmt::format("the server had not answered for {} then: the client may have waited for it",
                                         span_text(one.closing.at.t - one.conn.stream.client.last_data.t)));
   if (closer.deed) {
-    result.mechanism.push_back(deed_record(one, who, *closer.deed));
+    result.mechanism.push_back(deed_record(who, *closer.deed));
     result.culprit = {.kind = "call", .name = closer.deed->call, .pid = closer.deed->pid, .detail = closer.deed->shown};
   } else if (closer.process) {
     result.culprit = process_culprit(closer.process, {});
@@ -141,7 +137,7 @@ std::optional<Finding> find_closed_unread(const Case& one) {
   if (told != built.end())
     result->mechanism.push_back(record("kernel", "the reset's reason is TCP_ABORT_ON_CLOSE", told->at));
   if (closer.unread && *closer.unread > 0 && closer.deed) {
-    auto r = deed_record(one, who, *closer.deed);
+    auto r = deed_record(who, *closer.deed);
     r.text +=
         fmt::format(", with {} of {} unread", *closer.unread, plural(one.conn.stream[other(who)].delivered, "byte"));
     result->mechanism.push_back(std::move(r));

@@ -119,7 +119,7 @@ std::optional<Finding> find_exited(const Case& one) {
   if ((!by_signal && !alone) || (by_signal && sent_from_outside(*closer.process))) return std::nullopt;
   auto result = chosen(one, "application/exited", who, closer);
   result->mechanism = {exit_record(*closer.process)};
-  if (by_signal && closer.deed) result->mechanism.push_back(deed_record(one, who, *closer.deed));
+  if (by_signal && closer.deed) result->mechanism.push_back(deed_record(who, *closer.deed));
   result->culprit = process_culprit(closer.process, by_signal ? signal_title(closer.process->signal)
                                                               : fmt::format("exit status {}", closer.process->status));
   result->summary = fmt::format("The {}'s process {} with the connection open; {}", name_of(who),

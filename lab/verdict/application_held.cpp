@@ -13,7 +13,7 @@ namespace {
 void tell_closed(const Case& one, Who who, const Deed& closed, const SocketFacts& alive,
                  const std::optional<Deed>& inside, Finding& result) {
   const bool in_call = inside && inside->start < closed.start;
-  result.mechanism = {deed_record(one, who, closed),
+  result.mechanism = {deed_record(who, closed),
                       record("sockets",
                              fmt::format("the {}'s socket is still {} and attached to a file {} after its close",
                                          name_of(who), alive.state.state, span_text(alive.at.t - closed.end)),

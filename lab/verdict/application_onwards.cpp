@@ -47,7 +47,7 @@ std::optional<Finding> find_listener_closed(const Case& one) {
     const auto* process = one.facts.process(pid);
     if (!process) continue;
     if (const auto& deed = process->closed_listener; deed && deed->start <= one.until())
-      result.mechanism.push_back(deed_record(one, Who::server, *deed));
+      result.mechanism.push_back(deed_record(Who::server, *deed));
     else if (process->exited && !process->by_lab && process->signal == 0)
       result.mechanism.push_back(exit_record(*process));
     else
@@ -83,7 +83,7 @@ std::optional<Finding> find_backend_refused(const Case& one) {
   result.doubts = std::move(bears.doubts);
   if (failed)
     result.mechanism.push_back(
-        record(failed->deed.step ? "actors" : "syscalls",
+        record(told_by(failed->deed),
                fmt::format("{}: {} → {}", process_text(process), failed->deed.shown, error_name(failed->deed.error)),
                failed->deed.mark));
   if (onwards && onwards->stream.server.rst)

@@ -92,12 +92,10 @@ Finding alone(const Case& one, std::string_view name, const Standstill& s) {
     const auto* process = one.facts.process(pid);
     if (!process) continue;
     result.culprit = process_culprit(process, {});
-    for (const auto& [tid, deed] : process->inside)
-      result.mechanism.push_back(
-          record(deed.step ? "actors" : "syscalls", deed_text(process, s.doer, deed), deed.mark));
+    for (const auto& [tid, deed] : process->inside) result.mechanism.push_back(deed_record(s.doer, deed));
     if (process->inside.empty() && process->last)
-      result.mechanism.push_back(record(process->last->step ? "actors" : "syscalls",
-                                        "last " + deed_text(process, s.doer, *process->last), process->last->mark));
+      result.mechanism.push_back(
+          record(told_by(*process->last), "last " + deed_text(s.doer, *process->last), process->last->mark));
   }
   return result;
 }
@@ -202,7 +200,7 @@ std::optional<Finding> find_not_answering(const Case& one) {
   const bool both = s->inside || one.conn.acts[s->doer].pending || inside_io(one, s->doer);
   if (both) result.by = "nobody";
   if (s->inside && !s->inside->pending)
-    result.mechanism.insert(result.mechanism.begin(), record(s->inside->step ? "actors" : "syscalls",
+    result.mechanism.insert(result.mechanism.begin(), record(told_by(*s->inside),
                                                              fmt::format("the {} was inside {} at that moment",
                                                                          name_of(s->doer), s->inside->shown),
                                                              s->inside->mark));

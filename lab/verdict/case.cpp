@@ -32,7 +32,7 @@ std::string process_text(const Process* process) {
   return name.empty() ? fmt::format("process {}", process->pid) : fmt::format("{} (process {})", name, process->pid);
 }
 
-std::string deed_text(const Process* process, Who who, const Deed& deed) {
+std::string deed_text(Who who, const Deed& deed) {
   std::string outcome = "ok";
   if (deed.pending)
     outcome = "still waiting at the end";
@@ -44,9 +44,12 @@ std::string deed_text(const Process* process, Who who, const Deed& deed) {
     outcome = "end of file";
   else if (deed.bytes >= 0)
     outcome = plural(static_cast<std::uint64_t>(deed.bytes), "byte");
-  (void)process;
   return fmt::format("{}: {} → {}", name_of(who), deed.shown, outcome);
 }
+
+const char* told_by(const Deed& deed) { return deed.step ? "actors" : "syscalls"; }
+
+Record deed_record(Who who, const Deed& deed) { return record(told_by(deed), deed_text(who, deed), deed.mark); }
 
 Case::Case(const Facts& all, const Conn& which) : facts(all), conn(which) {
   wire_complete = facts.complete("wire");

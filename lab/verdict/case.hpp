@@ -101,7 +101,9 @@ class Case {
   std::vector<Record> closing_records() const;
 };
 
-std::string deed_text(const Process* process, Who who, const Deed& deed);
+const char* told_by(const Deed& deed);  // the collector
+std::string deed_text(Who who, const Deed& deed);
+Record deed_record(Who who, const Deed& deed);
 std::string closes_text(const Closing& closing, const Case& one);
 std::string process_text(const Process* process);
 

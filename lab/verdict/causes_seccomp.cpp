@@ -43,10 +43,7 @@ std::optional<Finding> filtered(const Case& one, std::string_view name, bool (*m
   result.by = by_text(one, who);
   result.doubts = weighed->bearing.doubts;
   result.mechanism.push_back(filter_record(trouble));
-  if (trouble.known_call)
-    result.effect.insert(result.effect.begin(),
-                         record(trouble.deed.step ? "actors" : "syscalls",
-                                deed_text(weighed->snag.process, who, trouble.deed), trouble.deed.mark));
+  if (trouble.known_call) result.effect.insert(result.effect.begin(), deed_record(who, trouble.deed));
   result.culprit = filter_culprit(trouble);
   return result;
 }
@@ -89,7 +86,7 @@ std::optional<Finding> find_thread_gone(const Case& one) {
                                       fmt::format("{} threads of {} are inside a call, and it has {}", busy,
                                                   process_text(process), process->at_end->threads),
                                       process->at_end_mark));
-    result.mechanism.push_back(record(lost->second.step ? "actors" : "syscalls",
+    result.mechanism.push_back(record(told_by(lost->second),
                                       fmt::format("thread {} never came back from {}", lost->first, lost->second.shown),
                                       lost->second.mark));
     result.doubts.push_back("that it was a filter was not seen");

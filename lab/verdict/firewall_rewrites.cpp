@@ -14,22 +14,26 @@ bool damaged(const std::string& reason) {
          reason == "TCP_BAD_OPTION" || reason == "HDR_TRUNC" || reason == "PKT_TOO_SMALL" || reason == "IP_INHDR";
 }
 
+// A change during the connection that may have taken its translation.
+const ChangeFacts* lost_its_translation(const Case& one) {
+  const auto& all = one.facts.changes;
+  const auto at = std::find_if(all.begin(), all.end(), [&](const ChangeFacts& c) {
+    const auto& kind = c.change.kind;
+    if (kind != "rule-deleted" && kind != "table-deleted" && kind != "rule-added") return false;
+    if (c.at.t < one.conn.began.t || c.at.t > one.until() + 50'000'000) return false;
+    const auto text = c.change.object + " " + c.change.detail;
+    const auto says = [&](const char* word) { return text.find(word) != std::string::npos; };
+    return kind == "table-deleted" || says("nat") || says("redirect") || says("masquerade");
+  });
+  return at == all.end() ? nullptr : &*at;
+}
+
 }  // namespace
 
 std::optional<Finding> find_nat_lost(const Case& one) {
   const auto& conn = one.conn;
   if (!one.complaint || one.unconnected() || !conn.translated) return std::nullopt;
-  const ChangeFacts* change = nullptr;
-  for (const auto& c : one.facts.changes)
-    if ((c.change.kind == "rule-deleted" || c.change.kind == "table-deleted" || c.change.kind == "rule-added") &&
-        c.at.t >= conn.began.t && c.at.t <= one.until() + 50'000'000) {
-      const auto rule = one.facts.rules.find({c.change.netns, "", "", "", c.change.handle});
-      (void)rule;
-      const auto text = c.change.object + " " + c.change.detail;
-      const bool nat = text.find("nat") != std::string::npos || text.find("redirect") != std::string::npos ||
-                       text.find("masquerade") != std::string::npos || c.change.kind == "table-deleted";
-      if (nat && !change) change = &c;
-    }
+  const auto* change = lost_its_translation(one);
   const bool forgotten = conn.flow_gone && conn.flow_gone.t <= one.until() + 50'000'000 &&
                          (!conn.ended || conn.flow_gone.t <= conn.ended.t + 50'000'000);
   const bool naked = bool(conn.untranslated) || conn.strays > 0;

@@ -45,9 +45,7 @@ std::optional<Finding> find_destroyed(const Case& one) {
   if (built)
     result.mechanism.push_back(
         record("kernel", "its TCP built a reset for the reason TCP_STATE while ESTABLISHED", built->at));
-  if (aborted)
-    result.mechanism.push_back(record(aborted->deed->step ? "actors" : "syscalls",
-                                      deed_text(nullptr, who, *aborted->deed), aborted->deed->mark));
+  if (aborted) result.mechanism.push_back(deed_record(who, *aborted->deed));
   result.culprit = {.kind = "socket",
                     .name = name_of(who),
                     .pid = change ? change->change.pid : 0,

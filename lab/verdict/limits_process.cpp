@@ -82,8 +82,7 @@ std::optional<Finding> by_failed_call(const Case& one, const Limit& limit) {
   auto result = finding(one, limit.cause, trouble.deed.end);
   result.by = by_text(one, who);
   result.doubts = weighed->bearing.doubts;
-  const auto deed = deed_text(&process, who, trouble.deed);
-  result.mechanism.push_back(record(trouble.deed.step ? "actors" : "syscalls", deed, trouble.deed.mark));
+  result.mechanism.push_back(deed_record(who, trouble.deed));
   const auto value = limit_text(process, limit);
   const auto* known = limit_of(process, limit);
   if (known) result.mechanism.push_back(record("limits", value, known->at));

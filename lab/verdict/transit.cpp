@@ -123,10 +123,7 @@ std::vector<Record> Case::effects() const {
   std::vector<Record> all;
   if (!complaint) return all;
   const auto& c = *complaint;
-  if (c.deed) {
-    const auto* process = facts.process(c.deed->pid);
-    all.push_back(record(c.deed->step ? "actors" : "syscalls", deed_text(process, c.victim, *c.deed), c.deed->mark));
-  }
+  if (c.deed) all.push_back(deed_record(c.victim, *c.deed));
   if (c.what == What::starved) {
     for (const Who from : {c.victim, other(c.victim)})
       for (auto& r : gap(from).records) all.push_back(std::move(r));

@@ -60,7 +60,7 @@ class Copy {
     std::uint32_t offset, bits;
   };
   const btf_type& plain(std::uint32_t& id) const;
-  int make(std::uint32_t id, const btf_type& t);
+  int make(const btf_type& t);
   int make_record(const btf_type& t);
   int make_enum(const btf_type& t);
 
@@ -84,10 +84,10 @@ const btf_type& Copy::plain(std::uint32_t& id) const {
 int Copy::type(std::uint32_t id) {
   const btf_type& t = plain(id);
   if (const auto known = made_.find(id); known != made_.end()) return known->second;
-  return made_[id] = checked(make(id, t), "BTF type");
+  return made_[id] = checked(make(t), "BTF type");
 }
 
-int Copy::make(std::uint32_t id, const btf_type& t) {
+int Copy::make(const btf_type& t) {
   const std::string name(name_of(from_, t.name_off));
   switch (btf_kind(&t)) {
     case BTF_KIND_INT:
@@ -106,7 +106,6 @@ int Copy::make(std::uint32_t id, const btf_type& t) {
     case BTF_KIND_FLOAT:
       return btf__add_float(to_.get(), name.c_str(), t.size);
     default:  // pointers are followed by no relocation; what remains stands for itself
-      (void)id;
       return btf__add_ptr(to_.get(), 0);
   }
 }
