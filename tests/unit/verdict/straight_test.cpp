@@ -70,6 +70,14 @@ TEST(Straight, AnotherThreadActedLast) {
   EXPECT_VERDICT(ends(s), "application/backend-refused", "likely");
 }
 
+// Accept, read, failure: the close is the worker's fourth step, as the server's own fourth is to sleep.
+TEST(Straight, AnotherThreadClosesWithAStepOfThatNumber) {
+  auto s = fails("open-files 8", EMFILE, 0);
+  for (int i = 0; i < 3; ++i) s.act('S', "sleep 1ms", {.tid = kWorker});
+  s.act('S', "sleep 300ms", {.ms = 300}).act('S', "close", {.tid = kWorker}).wire("S>C FA").recv_eof('C').end();
+  EXPECT_VERDICT(s, "limits/descriptors", "likely");
+}
+
 // Want of a CPU alone does not last for seconds.
 TEST(Straight, AfterSecondsItIsNoCauseAnyMore) {
   auto s = cannot_connect(3000);
