@@ -13,6 +13,13 @@ inline std::int64_t now_ns() {
   return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 
+// CLOCK_REALTIME in nanoseconds since 1970.
+inline std::int64_t realtime_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_REALTIME, &t);
+  return std::int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
 // CLOCK_REALTIME, read between two reads of CLOCK_MONOTONIC; ns.
 struct BothClocks {
   std::int64_t before, realtime, after;

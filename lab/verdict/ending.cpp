@@ -65,7 +65,7 @@ int ending_thread(const Closer& closer) {
 bool straight(const Deed& failed, const Sequel& then, const Closer& closer) {
   if (!failed.step) return false;  // a program does more than what is seen of it
   const auto next = [&](const Deed& deed) {
-    return deed.step && deed.tid == failed.tid && deed.index == failed.index + 1 && then.next == deed.index;
+    return deed.step && deed.tid == failed.tid && deed.index == failed.index + 1 && then.next == deed.start;
   };
   if (closer.deed) return next(*closer.deed);
   if (closer.how != How::exited || !closer.process || !closer.process->last) return false;

@@ -108,7 +108,7 @@ void Ledger::note_sequel(Process& proc, const Deed& deed, const Conn& conn) {
 void Ledger::note_next(Process& proc, const Deed& step) {
   const auto note = [&](auto& failed) {
     const auto& deed = failed.deed;
-    if (deed.step && deed.tid == step.tid && step.start >= deed.end && !failed.then.next) failed.then.next = step.index;
+    if (deed.step && deed.tid == step.tid && step.start >= deed.end && !failed.then.next) failed.then.next = step.start;
   };
   for (auto& one : proc.troubles) note(one);
   for (auto& one : proc.failed_connects) note(one);

@@ -11,6 +11,7 @@
 #include <ctime>
 #include <utility>
 
+#include "system/clock.hpp"
 #include "system/error.hpp"
 #include "system/parting.hpp"
 
@@ -46,12 +47,6 @@ void join_group(int socket, bool incoming_only) {
   const int quiet = group | mode | ignore_outgoing;
   if (incoming_only && ::setsockopt(socket, SOL_PACKET, PACKET_FANOUT, &quiet, sizeof quiet) == 0) return;
   set(socket, SOL_PACKET, PACKET_FANOUT, group | mode, "join the packet sockets");
-}
-
-std::int64_t realtime_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
 }  // namespace
@@ -159,7 +154,7 @@ void PacketTap::read_ring() {
 
 void PacketTap::drain(const std::function<void(const Packet&)>& each) {
   if (growth_) growth_->turn();
-  const auto now = realtime_ns();
+  const auto now = sys::realtime_ns();
   if (!growth_ || growth_->queues())
     read_queues(now);
   else if (growth_->leaves_queues())

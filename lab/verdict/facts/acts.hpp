@@ -62,7 +62,7 @@ struct Sequel {
     bool closes = false;
   };
   std::vector<Step> steps;
-  std::optional<std::uint32_t> next;  // the step that its thread took next, whatever it was
+  std::optional<std::int64_t> next;  // when its thread began its next step, whatever that was
 };
 
 // What the holders of one end did with it.

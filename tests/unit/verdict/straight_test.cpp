@@ -78,6 +78,31 @@ TEST(Straight, AnotherThreadClosesWithAStepOfThatNumber) {
   EXPECT_VERDICT(s, "limits/descriptors", "likely");
 }
 
+// In a later turn of a series the same step comes again.
+TEST(Straight, AStepOfThatNumberInALaterTurn) {
+  auto s = cannot_open();
+  const auto step = [](const char* verb, std::uint32_t index, std::int64_t start) {
+    return evidence::StepDone{.role = "server",
+                              .actor = "server",
+                              .index = index,
+                              .pid = kServerPid,
+                              .tid = kServerPid,
+                              .verb = verb,
+                              .step = verb,
+                              .call = verb,
+                              .outcome = "ok",
+                              .start_ns = start,
+                              .end_ns = start};
+  };
+  const auto failed = s.timeline().events.back().t_ns;
+  s.put(step("close-listener", 3, failed + 1'000'000));
+  auto close = step("close", 3, failed + 300'000'000);
+  close.local = *evidence::parse_address("127.0.0.1:8080");
+  close.peer = *evidence::parse_address("127.0.0.1:45000");
+  s.put(close).wire("S>C FA").recv_eof('C').end();
+  EXPECT_VERDICT(s, "limits/descriptors", "likely");
+}
+
 // Want of a CPU alone does not last for seconds.
 TEST(Straight, AfterSecondsItIsNoCauseAnyMore) {
   auto s = cannot_connect(3000);
