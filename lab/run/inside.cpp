@@ -18,11 +18,19 @@ namespace {
 
 using scenario::Role;
 
-// lab's kernel collector has to watch before the first actor does anything.
-void wait_for_go(Teller& teller, Orders& orders) {
+// How long attaching the kernel collector may take while init stays awake.
+constexpr std::int64_t kAwake = 5'000'000;
+
+// lab's kernel collector has to watch before the first actor does anything. A virtual CPU that slept meanwhile passes
+// for one that its host has taken away (vcpu_is_preempted in available_idle_cpu, kernel/sched), and the client's first
+// segment would wake the server on the client's own CPU: watching would shift races. With other runs beside it there is
+// no such sleep.
+void wait_for_go(Teller& teller, Orders& orders, bool alone) {
   teller.ready();
   teller.flush();
-  if (orders.descriptor() >= 0) orders.answer();
+  if (orders.descriptor() < 0) return;
+  if (alone) orders.stay_awake(sys::Deadline::after_ns(kAwake));
+  orders.answer();
 }
 
 // A group is lab's to change, a link the sandbox's own: the server's, for what arrives there.
@@ -57,7 +65,7 @@ void run(Setup& setup, Teller& teller) {
   Acts acts(*setup.scenario, namespaces, rules, watchers, live, teller);
   acts.meet(cast, [&](const std::string& what) { attach(what, setup, namespaces, teller, orders); });
   watchers.start(teller);  // nothing happens before the go, and lab may have to load its kernel collector meanwhile
-  wait_for_go(teller, orders);
+  wait_for_go(teller, orders, setup.options->alone);
 
   const auto acting = sys::now_ns();
   Stage stage(*setup.scenario, teller, watchers, cast, &orders);

@@ -1,5 +1,7 @@
 #include "run/orders.hpp"
 
+#include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +18,11 @@ std::int32_t Orders::read() {
     if (sys::check(n, "read lab's answer") == 0) throw sys::LabError("lab went away");
     return word;
   }
+}
+
+void Orders::stay_awake(const sys::Deadline& at_most) const {
+  pollfd answer{pipe_.get(), POLLIN, 0};
+  while (!at_most.passed() && ::poll(&answer, 1, 0) == 0) ::sched_yield();
 }
 
 // The order to stop may come before an answer that is under way.

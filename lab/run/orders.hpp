@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "system/clock.hpp"
 #include "system/descriptor.hpp"
 
 namespace lab::run {
@@ -13,6 +14,8 @@ class Orders {
   static constexpr std::int32_t kStop = -1;
 
   explicit Orders(sys::Descriptor pipe) : pipe_(std::move(pipe)) {}
+  // Stays awake until an answer is there, though not for longer than that, and lets others have the CPU.
+  void stay_awake(const sys::Deadline& at_most) const;
   // Blocks for the answer to a question: 0, or an errno.
   std::int32_t answer();
   // -1 where there is nobody to give any.
