@@ -196,6 +196,7 @@ void Actor::State::serve_request(const std::function<void(std::uint32_t, bool, s
     request.error = ENOTSUP;
     records.fail(Failed::lab, what->name + ": " + step.source + ": " + failure.what());
   }
+  acts->performed();
   request.state.store(Request::answered, std::memory_order_release);
   futex_wake_all(request.state);
 }

@@ -37,6 +37,8 @@ class OperatorActs {
   virtual std::optional<LiveConnection> connection() = 0;
   // Where the server is: destroy-sockets parts the ends by it.
   virtual scenario::Endpoint server() = 0;
+  // A step was done, or refused; the operator does not know yet.
+  virtual void performed() = 0;
 };
 
 // Does one of the operator's steps. Throws what the acts throw, and KernelError for what the kernel refused.

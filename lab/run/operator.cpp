@@ -73,4 +73,10 @@ std::optional<actors::LiveConnection> Acts::connection() {
 
 scenario::Endpoint Acts::server() { return server_endpoint(scenario_); }
 
+// Notifications bear the time at which they are read.
+void Acts::performed() {
+  watchers_.drain(sink_);
+  watchers_.look_soon();
+}
+
 }  // namespace lab::run

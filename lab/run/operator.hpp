@@ -27,6 +27,7 @@ class Acts : public actors::OperatorActs {
   void inside(const scenario::Step& step, const std::function<void()>& work) override;
   std::optional<actors::LiveConnection> connection() override;
   scenario::Endpoint server() override;
+  void performed() override;
 
  private:
   const scenario::Scenario& scenario_;

@@ -121,8 +121,7 @@ RunEnd Stage::play() {
     milestone("unstarted");
     return RunEnd::interrupted;
   }
-  next_snapshot_ns_ = sys::now_ns() + kFirstSnapshot;
-  snapshot_step_ns_ = kFirstSnapshot;
+  snapshots_from_now();
   cast_.start(Role::op);
   cast_.start(Role::client);
   if (wait_until([&] { return main_part_ended(); }, deadline_)) return RunEnd::complete;
@@ -161,7 +160,13 @@ bool Stage::wait_until(const std::function<bool()>& done, const sys::Deadline& d
   }
 }
 
+void Stage::snapshots_from_now() {
+  next_snapshot_ns_ = sys::now_ns() + kFirstSnapshot;
+  snapshot_step_ns_ = kFirstSnapshot;
+}
+
 void Stage::snapshot_if_due() {
+  if (watchers_.look_is_due()) snapshots_from_now();
   if (!next_snapshot_ns_ || sys::now_ns() < next_snapshot_ns_) return;
   cast_.look_at_groups();
   watchers_.drain(teller_);

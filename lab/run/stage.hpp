@@ -32,6 +32,7 @@ class Stage {
   // Serves events until `done`; false when the deadline or the order to stop came first.
   bool wait_until(const std::function<bool()>& done, const sys::Deadline& deadline, bool poll_listeners = false);
   void pump(int timeout_ms, int also = -1);
+  void snapshots_from_now();  // often at first, seldom later
   void snapshot_if_due();
   void milestone(const char* what);
   bool main_part_ended() const;

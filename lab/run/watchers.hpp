@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "evidence/collectors/collector.hpp"
@@ -24,6 +25,9 @@ class Watchers {
   void watch_process(int pid);
   // Sockets of every namespace; with `processes`, their owners' states and limits too.
   void snapshot(evidence::Sink& sink, const std::string& when, bool processes);
+  // Asks whoever takes snapshots to take the next before long: something has changed.
+  void look_soon() { look_soon_ = true; }
+  bool look_is_due() { return std::exchange(look_soon_, false); }
   // Sockets of every namespace, for whoever waits for a listener; no evidence.
   void listeners(evidence::Sink& sink);
   void finish(evidence::Sink& sink);
@@ -48,6 +52,7 @@ class Watchers {
   All<evidence::Sockets> sockets_;
   All<evidence::Sockets> readiness_;  // also where "sockets" is switched off
   Watched<evidence::Processes> processes_;
+  bool look_soon_ = false;
   std::vector<evidence::Collector> off_;
 };
 

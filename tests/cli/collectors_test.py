@@ -23,6 +23,23 @@ run = ["python3", "-c", "import socket; c = socket.create_connection(('127.0.0.1
 cause = "application/not-answering"
 """
 
+# An operator who changes what touches nobody.
+CHANGED = """
+summary = "Changes while a connection lives"
+tags = ["operator"]
+[[firewall.rule]]
+name = "idle"
+action = "count"
+[server]
+steps = ["accept", "recv-until-eof", "close"]
+[operator]
+steps = ["wait open", "route blackhole 192.0.2.1", "delete-rules idle", "signal changed"]
+[client]
+steps = ["connect", "signal open", "wait changed", "close"]
+[expect]
+cause = "none"
+"""
+
 
 def children(pid):
     return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
@@ -64,6 +81,19 @@ class Collectors(Case):
         for pid in programs:
             self.assertFalse(pathlib.Path(f"/proc/{pid}").exists() and "python3" in pathlib.Path(f"/proc/{pid}/cmdline").read_text(),
                              "a traced program outlived its tracer")
+
+    @both_users
+    def test_what_an_operator_changed_is_read_before_it_goes_on(self, rootless):
+        """Notifications bear the time at which they are read: late ones would come behind what the change did."""
+        self.write("changed.toml", CHANGED)
+        self.says(0, "run", "./changed.toml", "--evidence", "e.jsonl", rootless=rootless)
+        events = [json.loads(line) for line in (self.folder / "e.jsonl").read_text().splitlines()[1:-1]]
+        went_on = [e["end"] for e in events if e["kind"] == "step" and e["step"] == "wait changed"]
+        for kind in ("route-added", "rule-deleted"):
+            seen = [e["t_ns"] for e in events if e["kind"] == "change" and e["event"] == kind]
+            self.assertEqual((len(seen), len(went_on)), (1, 1), kind)
+            self.assertLess(seen[0], went_on[0], kind)
+        (self.folder / "e.jsonl").unlink()
 
     @both_users
     def test_the_report_names_what_was_off(self, rootless):

@@ -29,6 +29,7 @@ class Acts : public actors::OperatorActs {
   void inside(const scenario::Step&, const std::function<void()>& work) override { work(); }
   std::optional<actors::LiveConnection> connection() override { return live ? live() : std::nullopt; }
   scenario::Endpoint server() override { return {"127.0.0.1", 8080}; }
+  void performed() override { said.push_back("done"); }
 
   std::vector<std::string> said;
   std::function<std::optional<actors::LiveConnection>()> live;
@@ -64,7 +65,8 @@ TEST(Operator, AsksInitAndGetsItsAnswer) {
   troupe[0].serve(acts);
   troupe.play();
   EXPECT_EQ(troupe.told(0), "add-rules ok, freeze ok, thaw ok, kill ok, delete-rules ENOENT, exit ok");
-  EXPECT_THAT(acts.said, testing::ElementsAre("add one", "freeze server", "thaw server", "client 15"));
+  EXPECT_THAT(acts.said, testing::ElementsAre("add one", "done", "freeze server", "done", "thaw server", "done",
+                                              "client 15", "done", "done"));
   EXPECT_EQ(troupe.output(0), "! delete-rules two: rule two: No such file or directory\n");
   EXPECT_EQ(troupe.status(0), 3 << 8);
 }
