@@ -119,8 +119,8 @@ bool tolerated(const Process& process, const Trouble& trouble) {
   if (!errs || trouble.deed.step || trouble.deed.kind == Kind::connect) return false;
   if (!process.exited || process.by_lab) return trouble.deed.kind != Kind::spawn;
   const auto& last = process.last;
-  const auto end = last && last->kind == Kind::exit ? last->start : process.exited.t;
-  return end - trouble.deed.end > kGivesUp;
+  const bool exits = last && last->kind == Kind::exit;
+  return (exits ? between(trouble.deed, *last) : process.exited.t - trouble.deed.end) > kGivesUp;
 }
 
 bool kept(const Process& process, const Trouble& trouble) {

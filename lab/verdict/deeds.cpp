@@ -198,6 +198,8 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
   deed.bytes = call.error || deed.pending ? -1 : call.result;
   deed.start = call.start_ns ? call.start_ns : mark.t;
   deed.end = mark.t;
+  deed.queued = call.queued_ns;
+  deed.start_queued = call.start_queued_ns;
   deed.mark = mark;
   deed.linger_reset = call.linger_reset;
   deed.lingers = call.name == "setsockopt" && !call.error && call.returned && !call.linger_reset &&
@@ -255,6 +257,11 @@ std::vector<int> awaited(const evidence::Call& call, std::string_view what) {
         (set ? what == "POLLIN" : word.substr(0, word.find('=')).find(what) != std::string::npos))
       all.push_back(std::atoi(word.c_str()));
   return all;
+}
+
+std::int64_t between(const Deed& first, const Deed& then) {
+  const bool told = first.tid == then.tid && first.queued >= 0 && then.start_queued >= first.queued;
+  return then.start - first.end - (told ? then.start_queued - first.queued : 0);
 }
 
 bool harmless(const Deed& deed) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "verdict/deeds.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -43,6 +44,13 @@ const SignalFacts* told_to_go(const Process& process, std::int64_t t) {
   return at == all.end() ? nullptr : &*at;
 }
 
+// The call that ended it, where it was one.
+const Deed* ending_call(const Closer& closer) {
+  if (closer.deed) return &*closer.deed;
+  const auto* process = closer.how == How::exited ? closer.process : nullptr;
+  return process && process->last && process->last->kind == Kind::exit ? &*process->last : nullptr;
+}
+
 }  // namespace
 
 std::size_t index_of(const Case& one) {
@@ -74,13 +82,19 @@ bool straight(const Deed& failed, const Sequel& then, const Closer& closer) {
   return last.pid == failed.pid && (itself || (last.kind == Kind::exit && next(last)));
 }
 
-void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, bool straight, Bearing& result) {
+std::int64_t to_itself(const Deed& failed, const Sequel& then, const Closer& closer, std::int64_t passed) {
+  if (straight(failed, then, closer)) return 0;
+  const auto* end = ending_call(closer);
+  return end && end->start >= failed.end ? std::min(between(failed, *end), passed) : passed;
+}
+
+void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, std::int64_t to_itself, Bearing& result) {
   const auto passed = until - t;
   if (passed < -kClocks) {
     result.doubts.push_back(fmt::format("{} failed when it had ended", failed.call));
     result.aside = result.late = true;
   }
-  if (passed <= (straight ? kMoment : kGivesUp)) return;
+  if (to_itself <= kGivesUp && passed <= kMoment) return;
   result.doubts.push_back(fmt::format("{} went by between the failed {} and the end", span_text(passed), failed.call));
   result.aside |= passed > kMoment;
 }

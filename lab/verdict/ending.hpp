@@ -21,8 +21,12 @@ int ending_thread(const Closer& closer);
 // The end was the thread's very next step, or the end of its steps: what time went by it was kept off the CPU.
 bool straight(const Deed& failed, const Sequel& then, const Closer& closer);
 
-// What the time between a failure at t and the end says against it.
-void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, bool straight, Bearing& result);
+// Of the time that passed between a failure and the end, in ns: what its thread may have spent on something else. Not
+// its waits for a CPU, where they are told, and not what the kernel took over the end.
+std::int64_t to_itself(const Deed& failed, const Sequel& then, const Closer& closer, std::int64_t passed);
+
+// What the time between a failure at t and the end says against it. `to_itself`: of it, in ns.
+void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, std::int64_t to_itself, Bearing& result);
 
 // What others had done to it by then, or its own patience, says against a failure at t. True where a process that meant
 // to ended it by a signal: then the failure is no cause.

@@ -113,6 +113,8 @@ struct raw_call {
   struct raw_header header; /* t_ns: the return; the entry where it has not returned */
   __u64 start_ns;           /* 0: a filter answered, the call itself never began */
   __s64 result;             /* as the kernel returns it: -4095..-1 is an error */
+  __s64 queued_ns;          /* how long the thread had waited for a CPU in its life, at t_ns; -1: not told */
+  __s64 start_queued_ns;    /* the same at start_ns */
   __u64 args[6];
   __u64 folded, folded_bytes; /* calls like it since the one reported before, that were not reported */
   struct raw_sock sock;       /* of the descriptor, where it is TCP's */

@@ -77,6 +77,7 @@ void CallTracer::State::entered(pid_t tid, const CallStop& stop, Sink& sink) {
   own.call = {};
   own.call.header.kind = RAW_CALL;
   own.call.start_ns = own.call.header.t_ns = now();
+  own.call.queued_ns = own.call.start_queued_ns = -1;  // a stop is no wait for a CPU, and takes longer
   own.call.nr = static_cast<__u32>(stop.nr);
   std::copy(std::begin(stop.args), std::end(stop.args), own.call.args);
   own.call.pid = own.process;
@@ -139,6 +140,7 @@ void CallTracer::finish(Sink& sink) {
       const auto sleeping = sleeping_in(tid);
       if (!sleeping || !known_call(static_cast<unsigned>(sleeping->nr))) continue;
       call = {};
+      call.queued_ns = call.start_queued_ns = -1;
       call.start_ns = now();  // when it was seen there: /proc does not say since when
       call.nr = static_cast<__u32>(sleeping->nr);
       std::copy(std::begin(sleeping->args), std::end(sleeping->args), call.args);

@@ -70,6 +70,8 @@ Event call_event(const raw_call& raw, const Ends& ends) {
   call.start_ns = static_cast<std::int64_t>(raw.start_ns ? raw.start_ns : raw.header.t_ns);
   // A task is followed from its exec on: of that call the entry is never seen.
   call.began = raw.start_ns || !raw.returned || !error;
+  call.queued_ns = raw.queued_ns;
+  call.start_queued_ns = raw.start_queued_ns;
   call.local = ends.local;
   call.peer = ends.peer;
   if (known) {

@@ -29,6 +29,7 @@ std::vector<SeenCall> Restarts::pass(SeenCall call) {
     if (continues(call.raw, before.raw)) {
       call.raw.nr = before.raw.nr;
       call.raw.start_ns = before.raw.start_ns;
+      call.raw.start_queued_ns = before.raw.start_queued_ns;
       if (!call.raw.returned) call.raw.header.t_ns = before.raw.start_ns;
     } else {
       before.raw.result = -EINTR;

@@ -65,6 +65,10 @@ struct Call {
   // False: it failed without having begun, which is how a seccomp filter answers (kernel/entry/common.c asks it before
   // the call's own tracepoint). Known from BPF alone.
   bool began = true;
+  // How long its thread had waited for a CPU in its life, by the time that the call returned (or began, while it has
+  // not) and when it began: the second number of /proc/PID/task/TID/schedstat
+  // (Documentation/scheduler/sched-stats.rst). -1: not told. Known from BPF alone.
+  std::int64_t queued_ns = -1, start_queued_ns = -1;
   bool operator==(const Call&) const = default;
   template <class A>
   void fields(A& a) {
@@ -82,6 +86,8 @@ struct Call {
     a("lingerreset", linger_reset);
     a("target", target);
     a("began", began);
+    a("queued", queued_ns);
+    a("startqueued", start_queued_ns);
   }
 };
 

@@ -86,9 +86,11 @@ TEST(Restarts, ARestartedCallIsOneCall) {
   EXPECT_TRUE(restarts.pass({call_of(SYS_recvfrom, -512, {4, 1, 64}), {}}).empty());
   auto again = call_of(SYS_recvfrom, 5, {4, 1, 64});
   again.start_ns = 5'000'000;
+  again.start_queued_ns = 700'000;
   again.header.t_ns = 6'000'000;
   const auto out = restarts.pass({again, {}});
   ASSERT_EQ(out.size(), 1u);
+  EXPECT_EQ(out[0].raw.start_queued_ns, 0);
   EXPECT_EQ(out[0].raw.start_ns, 1'000'000u);
   EXPECT_EQ(out[0].raw.header.t_ns, 6'000'000u);
   EXPECT_EQ(out[0].raw.result, 5);

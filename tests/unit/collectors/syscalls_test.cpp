@@ -24,6 +24,8 @@ raw_call call_of(long nr, std::int64_t result, std::initializer_list<std::uint64
   raw_call raw{};
   raw.header = {.t_ns = 2'000'000, .sandbox = 1, .kind = RAW_CALL};
   raw.start_ns = 1'000'000;
+  raw.queued_ns = 400'000;
+  raw.start_queued_ns = 300'000;
   raw.nr = static_cast<__u32>(nr);
   raw.result = result;
   raw.returned = 1;
@@ -77,6 +79,8 @@ TEST(CallEvent, AFailedAcceptNamesItsListener) {
   EXPECT_EQ(call.result, 0);
   EXPECT_EQ(call.fd, 3);
   EXPECT_EQ(call.start_ns, 1'000'000);
+  EXPECT_EQ(call.queued_ns, 400'000);
+  EXPECT_EQ(call.start_queued_ns, 300'000);
 }
 
 TEST(CallEvent, WithoutAnEntryNeverBegan) {

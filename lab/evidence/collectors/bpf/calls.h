@@ -27,6 +27,7 @@ struct seen {
   __u64 args[6];
   __s64 result;
   __u64 start_ns;
+  __s64 start_queued_ns;
   __u64 folded, folded_bytes;
   __u32 kind; /* RAW_CALL, RAW_FILTER */
   __u32 nr;
@@ -39,6 +40,12 @@ static __always_inline __s32 thread_number(struct task_struct* task, const struc
   struct pid* pid = BPF_CORE_READ(task, thread_pid);
   struct upid* upid = upid_at(pid, place->level);
   return BPF_CORE_READ(upid, nr);
+}
+
+/* In all its life: what /proc/PID/task/TID/schedstat tells second. */
+static __always_inline __s64 queued(void) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  return bpf_core_field_exists(task->sched_info.run_delay) ? (__s64)task->sched_info.run_delay : -1;
 }
 
 /* As much as can be read: the object may be short and end with its page. */
@@ -64,6 +71,8 @@ __noinline int emit(const struct seen* seen, const struct inside* inside) {
   call->header.sandbox = seen->place.sandbox;
   call->header.t_ns = seen->returned || !seen->start_ns ? bpf_ktime_get_ns() : seen->start_ns;
   call->start_ns = seen->start_ns;
+  call->queued_ns = queued();
+  call->start_queued_ns = seen->returned && seen->start_ns ? seen->start_queued_ns : call->queued_ns;
   call->result = seen->result;
   call->returned = seen->returned;
   call->nr = seen->nr;
@@ -156,6 +165,7 @@ int enter(struct bpf_raw_tracepoint_args* ctx) {
   if (!inside) return 0;
   fd = descriptor(look, seen.args);
   inside->start_ns = bpf_ktime_get_ns();
+  inside->queued_ns = queued();
   inside->nr = seen.nr;
   if (same_as_before(inside, look, fd)) return 0;
   inside->folded_ns = 0;
@@ -203,7 +213,10 @@ int leave(struct bpf_raw_tracepoint_args* ctx) {
   inside = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   if (!inside) return 0;
   seen.fd = descriptor(look, seen.args);
-  if (inside->nr == nr) seen.start_ns = inside->start_ns;
+  if (inside->nr == nr) {
+    seen.start_ns = inside->start_ns;
+    seen.start_queued_ns = inside->queued_ns;
+  }
   if (!seen.start_ns) {
     find_socket(inside, seen.fd);
     inside->closes = 0;

@@ -80,8 +80,12 @@ struct sigpending {
 struct thread_info {
   __u32 status;
 };
+struct sched_info { /* CONFIG_SCHED_INFO */
+  unsigned long long run_delay;
+};
 struct task_struct {
   struct thread_info thread_info;
+  struct sched_info sched_info;
   int exit_code;
   int tgid;
   struct task_struct* real_parent;

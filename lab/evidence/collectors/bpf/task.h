@@ -7,6 +7,7 @@
 /* The call a task is in. Storage goes with the task. */
 struct inside {
   __u64 start_ns;  /* 0: in none */
+  __s64 queued_ns; /* how long it had waited for a CPU in its life, at start_ns */
   __u64 folded_ns; /* when its last call was left out as a repetition, on this same descriptor */
   __u32 nr;
   __u32 tcp;
