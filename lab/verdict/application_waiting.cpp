@@ -50,6 +50,7 @@ std::optional<Standstill> standstill(const Case& one) {
     s.unread = told ? std::optional(waiting_in(seen->state) > 0) : std::nullopt;
     if (s.unread == std::optional(false)) s.read = s.delivered;
   }
+  if (s.unread == std::optional(true) && one.just_reached(doer)) s.unread = std::nullopt;
   // Where the calls and the queue contradict each other the queue is right: bytes are also read by calls that no tracer
   // knows (io_uring, 32 bit) or that do not say how many (recvmmsg, splice), and looked at without being read
   // (MSG_PEEK).

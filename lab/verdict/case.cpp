@@ -7,6 +7,7 @@
 #include "verdict/ending.hpp"
 #include "verdict/kept_from.hpp"
 #include "verdict/names.hpp"
+#include "verdict/unread.hpp"
 
 namespace lab::verdict {
 
@@ -136,6 +137,16 @@ std::optional<Deed> Case::reading() const {
   const auto& pending = conn.acts[other(complaint->victim)].pending;
   if (pending && pending->kind == Kind::read && pending->start <= complaint->at.t) return pending;
   return complaint->facing;
+}
+
+bool Case::just_reached(Who reader) const {
+  constexpr std::int64_t kMoment = 50'000'000;
+  if (!complaint || reader != other(complaint->victim) || !reading()) return false;
+  const auto &last = conn.socket[reader], &before = conn.before[reader];
+  const auto& sent = conn.stream[complaint->victim];
+  if (!last || !before || !sent.first_data || !sent.acked_at) return false;
+  return !unread_in(before->state.state, before->state.receive_queue) && before->at.t > sent.first_data.t &&
+         last->at.t >= sent.acked_at.t && last->at.t - sent.acked_at.t <= kMoment;
 }
 
 bool Case::accepted() const { return unaccepted() == std::optional(false); }

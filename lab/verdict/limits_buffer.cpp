@@ -37,7 +37,8 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
     const bool drained =
         (seen && seen->state.receive_queue == 0) ||
         (one.acts_known(receiver) && one.complaint->then[sender].read >= one.complaint->then[sender].delivered);
-    if (!drained) continue;
+    const bool reached = !drained && one.just_reached(receiver);
+    if (!drained && !reached) continue;
     const Hits* told_by = nullptr;
     for (const auto& hits : conn.hits)
       if (!hits.rule && buffer_reason(hits.reason) && hits.from == sender && hits.open_first) told_by = &hits;
@@ -68,6 +69,9 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
       result.mechanism.push_back(
           record("wire", fmt::format("the {} advertises a window of 0 although its program reads", name_of(receiver)),
                  conn.stream[receiver].zero_window));
+    if (reached)
+      result.doubts.push_back(fmt::format("the {} was inside a read with {} in its queue", name_of(receiver),
+                                          plural(seen->state.receive_queue, "byte")));
     if (!told_by && !narrow) result.doubts.push_back("the counter does not say which connection it was");
     result.culprit = {.kind = "limit", .name = "receive buffer", .detail = seen ? seen->state.options : std::string()};
     result.summary =

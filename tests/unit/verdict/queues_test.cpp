@@ -99,6 +99,38 @@ TEST(ReceiveBuffer, Typical) {
   EXPECT_VERDICT(s, "limits/receive-buffer", "confirmed");
 }
 
+// The server's queue was empty at one look; then bytes came, `ms` before the next.
+struct Met {
+  std::int64_t ms = 1;
+  std::uint32_t earlier = 0;  // in the queue at the first look
+  const char* step = "recv-exactly 4096";
+  bool looked_first = false;  // when nothing had come
+};
+Story met_with_bytes(const Met& met) {
+  Story s;
+  s.handshake().waiting('S', met.step).act('C', "send 4096", {.bytes = 4096});
+  if (met.looked_first) s.socket('S', {.pids = {kServerPid}}).wait(20);
+  s.wire("C>S PA 1:1001").wire("S>C A win=0").wait(20);
+  if (!met.looked_first) s.socket('S', {.rq = met.earlier, .pids = {kServerPid}});
+  s.wait(200).wire("C>S PA 1001:2001").wire("S>C A win=0").wait(met.ms);
+  s.socket('S', {.rq = 1000, .pids = {kServerPid}}).process(kServerPid, "sleeping").recv_timeout('C', 500);
+  return s.counter("TcpExtTCPToZeroWindowAdv", 1).end();
+}
+
+TEST(ReceiveBuffer, MetBeforeItsReaderWasWoken) {
+  auto s = met_with_bytes({});
+  EXPECT_VERDICT(s, "limits/receive-buffer", "likely");
+}
+
+TEST(ReceiveBuffer, LookAlikeItsReaderHadTime) {
+  for (const Met& met : {Met{.ms = 60}, Met{.earlier = 1000}, Met{.looked_first = true}}) {
+    auto s = met_with_bytes(met);
+    EXPECT_VERDICT(s, "application/not-reading", "likely");
+  }
+  auto elsewhere = met_with_bytes({.step = "sleep 5s"});
+  EXPECT_VERDICT(elsewhere, "application/not-reading", "confirmed");
+}
+
 // TCP takes what a rule eats on its way out for a full queue: unsent, and the probe timer runs.
 TEST(ReceiveBuffer, LookAlikeARuleEatsTheRestOfAReply) {
   Story s;
