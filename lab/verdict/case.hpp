@@ -78,10 +78,10 @@ class Case {
   std::int64_t until() const;  // nothing later matters
 
   std::set<int> holders(Who who) const;  // processes that held that end, or the listener it waited in
+  std::optional<Deed> reading() const;   // the read that the other end was in when the victim complained
   // That end was inside a read, its queue was empty when it was looked at behind earlier bytes, and the last look met
   // what had come a moment before: its thread had only not been woken yet.
   bool just_reached(Who reader) const;
-  std::optional<Deed> reading() const;     // the read that the other end was in when the victim complained
   bool accepted() const;                   // the server's program took it out of the queue, as far as can be known
   std::optional<bool> unaccepted() const;  // when the victim gave up; true or false where it is known
   bool acts_known(Who who) const;          // every call of its holders would have been seen
