@@ -8,6 +8,7 @@
 
 #include "verdict/bearing.hpp"
 #include "verdict/deeds.hpp"
+#include "verdict/ending.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -114,13 +115,15 @@ namespace {
 bool serves(const Process& process) { return process.accepts || !process.serves.empty(); }
 
 // It went on for longer than giving up takes, and then ended or was still there. A program of steps ends at a failure.
-bool tolerated(const Process& process, const Trouble& trouble) {
+bool tolerated(const Facts& facts, const Process& process, const Trouble& trouble) {
   const bool errs = !trouble.filtered || trouble.filter_action == "errno";
   if (!errs || trouble.deed.step || trouble.deed.kind == Kind::connect) return false;
   if (!process.exited || process.by_lab) return trouble.deed.kind != Kind::spawn;
   const auto& last = process.last;
   const bool exits = last && last->kind == Kind::exit;
-  return (exits ? between(trouble.deed, *last) : process.exited.t - trouble.deed.end) > kGivesUp;
+  const auto passed = (exits ? last->start : process.exited.t) - trouble.deed.end;
+  const auto queued = exits && alone(facts, process) ? queued_between(trouble.deed, *last) : 0;
+  return passed - queued > kGivesUp || passed > kTolerated;
 }
 
 bool kept(const Process& process, const Trouble& trouble) {
@@ -132,7 +135,7 @@ std::optional<Decision> kept_from_connecting(const Facts& facts) {
   for (const auto& [pid, process] : facts.processes)
     for (const auto& trouble : process.troubles) {
       const auto& deed = trouble.deed;
-      if (!kept(process, trouble) || tolerated(process, trouble)) continue;
+      if (!kept(process, trouble) || tolerated(facts, process, trouble)) continue;
       Decision d;
       auto& v = d.verdict;
       d.by = "client";

@@ -13,6 +13,9 @@ namespace lab::verdict {
 
 // Whoever gives up over a failure does so at once: a traceback may be printed on the way. In ns.
 inline constexpr std::int64_t kGivesUp = 50'000'000;
+// On a machine with ten times as much to do as it can, giving up took 300 ms. What is tolerated for longer than this is
+// not what ended it. In ns.
+inline constexpr std::int64_t kTolerated = 2'000'000'000;
 // Who has let an end without an answer for less may be thinking, and that end does not wait yet. In ns.
 inline constexpr std::int64_t kThinks = 200'000'000;
 // It had waited for longer than that by then, in this call and since it said something last.

@@ -7,7 +7,6 @@
 #include "verdict/ending.hpp"
 #include "verdict/kept_from.hpp"
 #include "verdict/names.hpp"
-#include "verdict/unread.hpp"
 
 namespace lab::verdict {
 
@@ -140,13 +139,11 @@ std::optional<Deed> Case::reading() const {
 }
 
 bool Case::just_reached(Who reader) const {
-  constexpr std::int64_t kMoment = 50'000'000;
+  constexpr std::int64_t kWakes = 50'000'000;
   if (!complaint || reader != other(complaint->victim) || !reading()) return false;
-  const auto &last = conn.socket[reader], &before = conn.before[reader];
+  const auto& last = conn.socket[reader];
   const auto& sent = conn.stream[complaint->victim];
-  if (!last || !before || !sent.first_data || !sent.acked_at) return false;
-  return !unread_in(before->state.state, before->state.receive_queue) && before->at.t > sent.first_data.t &&
-         last->at.t >= sent.acked_at.t && last->at.t - sent.acked_at.t <= kMoment;
+  return last && sent.taken && sent.fresh && last->at.t >= sent.fresh.t && last->at.t - sent.fresh.t <= kWakes;
 }
 
 bool Case::accepted() const { return unaccepted() == std::optional(false); }

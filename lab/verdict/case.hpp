@@ -79,8 +79,8 @@ class Case {
 
   std::set<int> holders(Who who) const;  // processes that held that end, or the listener it waited in
   std::optional<Deed> reading() const;   // the read that the other end was in when the victim complained
-  // That end was inside a read, its queue was empty when it was looked at behind earlier bytes, and the last look met
-  // what had come a moment before: its thread had only not been woken yet.
+  // That end was inside a read, its queue had been seen empty behind earlier bytes, and the last look met what had come
+  // a moment before: its thread had only not been woken yet.
   bool just_reached(Who reader) const;
   bool accepted() const;                   // the server's program took it out of the queue, as far as can be known
   std::optional<bool> unaccepted() const;  // when the victim gave up; true or false where it is known

@@ -259,9 +259,11 @@ std::vector<int> awaited(const evidence::Call& call, std::string_view what) {
   return all;
 }
 
-std::int64_t between(const Deed& first, const Deed& then) {
-  const bool told = first.tid == then.tid && first.queued >= 0 && then.start_queued >= first.queued;
-  return then.start - first.end - (told ? then.start_queued - first.queued : 0);
+// An execve gives its thread the number of the first one, not its account.
+std::int64_t queued_between(const Deed& first, const Deed& then) {
+  const auto wait = then.start_queued - first.queued;
+  const bool told = first.tid == then.tid && first.queued >= 0 && wait >= 0 && wait <= then.start - first.end;
+  return told ? wait : 0;
 }
 
 bool harmless(const Deed& deed) {

@@ -13,9 +13,6 @@ namespace {
 
 using How = Closer::How;
 
-// On a machine with ten times as much to do as it can, giving up took 300 ms. What is tolerated for much longer is not
-// what ended it.
-constexpr std::int64_t kMoment = 2'000'000'000;
 // A call's end is told by another clock than a segment's, and behind what it did.
 constexpr std::int64_t kClocks = 1'000'000;
 
@@ -39,7 +36,7 @@ const SignalFacts* told_to_go(const Process& process, std::int64_t t) {
   const auto at = std::find_if(all.begin(), all.end(), [&](const SignalFacts& signal) {
     const int number = signal.sent.signal;
     const bool asks = number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT;
-    return asks && of_another(signal, process) && signal.at.t <= t && t - signal.at.t <= kMoment;
+    return asks && of_another(signal, process) && signal.at.t <= t && t - signal.at.t <= kTolerated;
   });
   return at == all.end() ? nullptr : &*at;
 }
@@ -51,7 +48,23 @@ const Deed* ending_call(const Closer& closer) {
   return process && process->last && process->last->kind == Kind::exit ? &*process->last : nullptr;
 }
 
+// Another connection of that process was ended by its other end: it may have gone for that.
+bool lost_another(const Case& one, int pid, std::int64_t from, std::int64_t until) {
+  const auto within = [&](const Mark& mark) { return mark && mark.t >= from && mark.t <= until; };
+  const auto lost = [&](const Conn& conn, Who who) {
+    const auto& peer = conn.stream[other(who)];
+    return conn.acts[who].pids.contains(pid) && (within(peer.fin) || within(peer.rst));
+  };
+  return std::any_of(one.facts.conns.begin(), one.facts.conns.end(), [&](const Conn& conn) {
+    return &conn != &one.conn && (lost(conn, Who::client) || lost(conn, Who::server));
+  });
+}
+
 }  // namespace
+
+bool alone(const Facts& facts, const Process& process) {
+  return facts.complete("syscalls") && process.calls && process.children.empty();
+}
 
 std::size_t index_of(const Case& one) {
   for (std::size_t i = 0; i < one.facts.conns.size(); ++i)
@@ -82,10 +95,15 @@ bool straight(const Deed& failed, const Sequel& then, const Closer& closer) {
   return last.pid == failed.pid && (itself || (last.kind == Kind::exit && next(last)));
 }
 
-std::int64_t to_itself(const Deed& failed, const Sequel& then, const Closer& closer, std::int64_t passed) {
+std::int64_t to_itself(const Case& one, const Deed& failed, const Sequel& then, const Closer& closer,
+                       std::int64_t passed) {
   if (straight(failed, then, closer)) return 0;
   const auto* end = ending_call(closer);
-  return end && end->start >= failed.end ? std::min(between(failed, *end), passed) : passed;
+  if (!end || end->pid != failed.pid || end->start < failed.end) return passed;
+  if (!closer.process || !alone(one.facts, *closer.process)) return passed;
+  if (lost_another(one, failed.pid, failed.end, end->start)) return passed;
+  const auto until = closer.deed ? passed : std::min(passed, end->start - failed.end);
+  return until - queued_between(failed, *end);
 }
 
 void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, std::int64_t to_itself, Bearing& result) {
@@ -94,15 +112,15 @@ void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, std::int
     result.doubts.push_back(fmt::format("{} failed when it had ended", failed.call));
     result.aside = result.late = true;
   }
-  if (to_itself <= kGivesUp && passed <= kMoment) return;
+  if (to_itself <= kGivesUp && passed <= kTolerated) return;
   result.doubts.push_back(fmt::format("{} went by between the failed {} and the end", span_text(passed), failed.call));
-  result.aside |= passed > kMoment;
+  result.aside |= passed > kTolerated;
 }
 
 bool weigh_others(const Case& one, Who who, const Closer& closer, std::int64_t t, Bearing& result) {
   const auto& all = one.conn.complaints;
   const bool waited = std::any_of(all.begin(), all.end(), [&](const Complaint& own) {
-    return own.victim == who && own.what == Complaint::What::starved && own.at.t <= t && t - own.at.t <= kMoment;
+    return own.victim == who && own.what == Complaint::What::starved && own.at.t <= t && t - own.at.t <= kTolerated;
   });
   if (waited) result.doubts.push_back(fmt::format("the {} had waited in vain before it", name_of(who)));
   if (closer.process)

@@ -21,9 +21,13 @@ int ending_thread(const Closer& closer);
 // The end was the thread's very next step, or the end of its steps: what time went by it was kept off the CPU.
 bool straight(const Deed& failed, const Sequel& then, const Closer& closer);
 
-// Of the time that passed between a failure and the end, in ns: what its thread may have spent on something else. Not
-// its waits for a CPU, where they are told, and not what the kernel took over the end.
-std::int64_t to_itself(const Deed& failed, const Sequel& then, const Closer& closer, std::int64_t passed);
+// Its calls are known, and it made no child and no thread: nobody else can hold what it held, or have told it to go.
+bool alone(const Facts& facts, const Process& process);
+
+// Of the time that passed between a failure and the end, in ns: what its thread may have spent on something else. Where
+// it was alone, not its waits for a CPU, as far as they are told, nor what its exit took.
+std::int64_t to_itself(const Case& one, const Deed& failed, const Sequel& then, const Closer& closer,
+                       std::int64_t passed);
 
 // What the time between a failure at t and the end says against it. `to_itself`: of it, in ns.
 void weigh_time(const Deed& failed, std::int64_t t, std::int64_t until, std::int64_t to_itself, Bearing& result);

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "verdict/ledger.hpp"
+#include "verdict/unread.hpp"
 
 namespace lab::verdict {
 
@@ -58,7 +59,14 @@ void Ledger::take(const evidence::SocketState& socket, Mark mark) {
     conn.gone[who] = SocketFacts{socket, mark};
     return;
   }
-  if (socket.state == "ESTABLISHED" || socket.state == "CLOSE_WAIT") conn.alive[who] = SocketFacts{socket, mark};
+  if (socket.state == "ESTABLISHED" || socket.state == "CLOSE_WAIT") {
+    conn.alive[who] = SocketFacts{socket, mark};
+    auto& sent = conn.stream[other(who)];
+    if (!unread_in(socket.state, socket.receive_queue)) {
+      sent.taken |= sent.delivered > 0;
+      sent.fresh = {};
+    }
+  }
   if (conn.socket[who]) conn.before[who] = std::move(conn.socket[who]);
   conn.socket[who] = SocketFacts{socket, mark};
 }

@@ -32,9 +32,10 @@ bool is_probe(const Stream& stream, const evidence::Segment& segment) {
 void acknowledged(Stream& stream, std::uint32_t ack, Mark mark) {
   if (!stream.answered) stream.acked = stream.syns ? stream.isn + 1 : ack;
   if (behind(stream.acked, ack)) {
-    stream.delivered += ack - stream.acked;
     const bool with_fin = stream.fin && behind(stream.acked, stream.fin_seq + 1) && !behind(ack, stream.fin_seq + 1);
-    if (with_fin) --stream.delivered;
+    const auto data = ack - stream.acked - with_fin;
+    stream.delivered += data;
+    if (data && !stream.fresh) stream.fresh = mark;
     stream.acked = ack;
     stream.acked_at = mark;
   } else if (!stream.answered) {

@@ -48,7 +48,8 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
       if (counter.empty() && one.facts.counter(name) > 0) counter = name;
     if (!told_by && counter.empty() && !narrow) continue;
     if (!told_by && !narrow && !open_hits(one, true).empty()) continue;
-    auto result = finding(one, "limits/receive-buffer", conn.handshake_at ? conn.handshake_at.t : conn.began.t);
+    const auto since = conn.handshake_at ? conn.handshake_at.t : conn.began.t;
+    auto result = finding(one, "limits/receive-buffer", reached ? conn.stream[sender].fresh.t : since);
     result.by = by_text(one, receiver);
     if (told_by)
       result.mechanism.push_back(

@@ -20,6 +20,12 @@ bool continues(const raw_call& raw, const raw_call& before) {
          std::equal(std::begin(raw.args), std::end(raw.args), before.args);
 }
 
+// It is told as of its beginning.
+void never_returned(raw_call& raw) {
+  raw.header.t_ns = raw.start_ns;
+  raw.queued_ns = raw.start_queued_ns;
+}
+
 }  // namespace
 
 std::vector<SeenCall> Restarts::pass(SeenCall call) {
@@ -30,7 +36,7 @@ std::vector<SeenCall> Restarts::pass(SeenCall call) {
       call.raw.nr = before.raw.nr;
       call.raw.start_ns = before.raw.start_ns;
       call.raw.start_queued_ns = before.raw.start_queued_ns;
-      if (!call.raw.returned) call.raw.header.t_ns = before.raw.start_ns;
+      if (!call.raw.returned) never_returned(call.raw);
     } else {
       before.raw.result = -EINTR;
       out.push_back(std::move(before));
@@ -48,7 +54,7 @@ std::vector<SeenCall> Restarts::rest() {
   std::vector<SeenCall> out;
   for (auto& [tid, call] : interrupted_) {
     call.raw.returned = 0;
-    call.raw.header.t_ns = call.raw.start_ns;
+    never_returned(call.raw);
     out.push_back(std::move(call));
   }
   interrupted_.clear();

@@ -24,7 +24,9 @@ struct Stream {
   Mark fin, rst;                                 // the first of each
   Mark last_repeat, zero_window, acked_at;       // acked_at: when the other end last acknowledged something new
   Mark open_since;                               // the oldest byte that is not acknowledged yet was sent then
-  Mark past_fin;                                 // new data at or behind its own FIN's number: the FIN was not its own
+  bool taken = false;                            // the other end's queue was seen empty behind data of this one
+  Mark fresh;     // new data was acknowledged first since then: none of it had come at that look
+  Mark past_fin;  // new data at or behind its own FIN's number: the FIN was not its own
   std::uint32_t fin_seq = 0, rst_seq = 0;
   bool rst_acks = false;                       // RST,ACK: built for a socket; a bare RST answers a segment
   bool late_rst = false;                       // a reset after both had finished

@@ -18,20 +18,50 @@ evidence::Call call_of(int pid, const char* name, std::int64_t queued) {
 struct End {
   std::int64_t queued = -1;  // by its beginning, ns
   int tid = kServerPid;
+  const char* child = nullptr;  // the call that makes one, right behind the failure
+  bool closes = false;          // the connection, instead of its own end
+  std::int64_t late = 0;        // ms from that call to the FIN
 };
 
-// mmap() fails with `queued` on the thread's account, and the server exits 300 ms later.
-Story runs_out_of_memory(std::int64_t queued, End end) {
+Story asked() {
   Story s(Story::Acts::calls);
-  s.handshake().send('C', 6).recv('S', 6);
+  return s.handshake().send('C', 6).recv('S', 6);
+}
+
+// mmap() fails with `queued` on the thread's account.
+Story& fails(Story& s, std::int64_t queued) {
   auto failed = call_of(kServerPid, "mmap", queued);
   failed.error = ENOMEM;
   failed.start_queued_ns = 0;
-  auto exit = call_of(kServerPid, "exit_group", end.queued);
-  exit.args = "1";
-  exit.returned = false;
-  exit.tid = end.tid;
-  return s.put(failed).wait(300).put(exit).wire("S>C FA").exits(kServerPid, 1).recv_eof('C').end();
+  return s.put(failed).limit(kServerPid, "as", 64 << 20, 63 << 20);
+}
+
+Story& ends(Story& s, const End& end) {
+  auto last = call_of(kServerPid, end.closes ? "close" : "exit_group", end.queued);
+  last.tid = end.tid;
+  if (end.closes) {
+    last.local = *evidence::parse_address("127.0.0.1:8080");
+    last.peer = *evidence::parse_address("127.0.0.1:45000");
+  } else {
+    last.args = "1";
+    last.returned = false;
+  }
+  s.put(last).wait(end.late).wire("S>C FA");
+  if (!end.closes) s.exits(kServerPid, 1);
+  return s.recv_eof('C').end();
+}
+
+// It ends 300 ms later.
+Story runs_out_of_memory(std::int64_t queued, const End& end) {
+  auto s = asked();
+  fails(s, queued);
+  if (end.child) {
+    auto made = call_of(kServerPid, end.child, queued);
+    made.result = kWorker;
+    s.put(made);
+  }
+  s.wait(300);
+  return ends(s, end);
 }
 
 TEST(Queued, AllTheTimeWasAWaitForACpu) {
@@ -62,31 +92,74 @@ TEST(Queued, AnotherThreadWaited) {
   EXPECT_VERDICT(s, "limits/memory", "likely");
 }
 
-// From the call that ends it to the FIN the time is the kernel's.
-TEST(Queued, TheEndItselfTookLong) {
-  Story s(Story::Acts::calls);
-  s.handshake().send('C', 6).recv('S', 6);
-  auto failed = call_of(kServerPid, "mmap", -1);
-  failed.error = ENOMEM;
-  auto exit = call_of(kServerPid, "exit_group", -1);
-  exit.args = "1";
-  exit.returned = false;
-  s.put(failed).put(exit).wait(90).wire("S>C FA").exits(kServerPid, 1).recv_eof('C').end();
+// More than the time that went by: another's account.
+TEST(Queued, MoreThanTheTimeThatWentBy) {
+  auto s = runs_out_of_memory(kMs, {.queued = 3000 * kMs});
+  EXPECT_VERDICT(s, "limits/memory", "likely");
+}
+
+TEST(Queued, ItCloses) {
+  auto s = runs_out_of_memory(kMs, {.queued = 291 * kMs, .closes = true});
   EXPECT_VERDICT(s, "limits/memory", "confirmed");
+}
+
+// Who has a child or a thread is not alone with the connection, nor with its decisions.
+TEST(Queued, ItIsNotAlone) {
+  for (const auto* child : {"clone", "clone3", "fork"}) {
+    auto s = runs_out_of_memory(kMs, {.queued = 291 * kMs, .child = child});
+    EXPECT_VERDICT(s, "limits/memory", "likely");
+  }
+}
+
+// Its backend's FIN came meanwhile, and may be what it went for.
+TEST(Queued, AnotherConnectionEnded) {
+  for (const bool before : {true, false}) {
+    auto s = asked();
+    const auto backend = [&]() -> Story& { return s.from("127.0.0.1:46000").to("127.0.0.1:9090"); };
+    auto connected = call_of(kServerPid, "connect", 0);
+    connected.local = *evidence::parse_address("127.0.0.1:46000");
+    connected.peer = *evidence::parse_address("127.0.0.1:9090");
+    backend().wire("C>S S 0").wire("S>C SA 0").wire("C>S A").put(connected);
+    if (before) s.wire("S>C FA");
+    fails(s, kMs).wait(100);
+    if (!before) s.wire("S>C FA");
+    s.wait(200).from("127.0.0.1:45000").to("127.0.0.1:8080");
+    ends(s, {.queued = 291 * kMs});
+    const auto first = s.judge().connections.front().verdict;
+    EXPECT_EQ(first.cause, "limits/memory") << told(first);
+    EXPECT_EQ(first.status, before ? Status::confirmed : Status::likely) << told(first);
+  }
+}
+
+// From the call that ends it to the FIN the time is the kernel's, if nobody else can have held the connection.
+TEST(Queued, TheEndItselfTookLong) {
+  auto exits = asked();
+  EXPECT_VERDICT(ends(fails(exits, -1), {.late = 300}), "limits/memory", "confirmed");
+  auto closes = asked();
+  EXPECT_VERDICT(ends(fails(closes, -1), {.closes = true, .late = 300}), "limits/memory", "likely");
+  auto parent = asked();
+  auto made = call_of(kServerPid, "fork", -1);
+  made.result = kWorker;
+  fails(parent, -1).put(made);
+  EXPECT_VERDICT(ends(parent, {.late = 300}), "limits/memory", "likely");
 }
 
 // A client that a filter kept from connecting, and that got on without; or that only had no CPU.
 TEST(Queued, AClientThatGivesUpOrGetsOn) {
-  for (const bool starved : {true, false}) {
+  struct {
+    std::int64_t ms, queued;
+    bool gives_up;
+  } const cases[] = {{300, 299 * kMs, true}, {300, 0, false}, {2500, 2499 * kMs, false}};
+  for (const auto& one : cases) {
     Story s(Story::Acts::calls);
     auto failed = call_of(kClientPid, "openat2", 0);
     failed.error = EACCES;
     failed.began = false;
-    auto exit = call_of(kClientPid, "exit_group", starved ? 300 * kMs : 0);
+    auto exit = call_of(kClientPid, "exit_group", one.queued);
     exit.args = "0";
     exit.returned = false;
-    s.put(failed).wait(300).put(exit).exits(kClientPid, 0).end();
-    EXPECT_VERDICT(s, starved ? "seccomp/errno" : "connect/never-tried", starved ? "confirmed" : "likely");
+    s.put(failed).wait(one.ms).put(exit).exits(kClientPid, 0).end();
+    EXPECT_VERDICT(s, one.gives_up ? "seccomp/errno" : "connect/never-tried", one.gives_up ? "confirmed" : "likely");
   }
 }
 

@@ -104,16 +104,18 @@ struct Met {
   std::int64_t ms = 1;
   std::uint32_t earlier = 0;  // in the queue at the first look
   const char* step = "recv-exactly 4096";
-  bool looked_first = false;  // when nothing had come
+  bool nothing = false;   // had come at the first look
+  bool trickled = false;  // more came meanwhile
 };
 Story met_with_bytes(const Met& met) {
   Story s;
   s.handshake().waiting('S', met.step).act('C', "send 4096", {.bytes = 4096});
-  if (met.looked_first) s.socket('S', {.pids = {kServerPid}}).wait(20);
-  s.wire("C>S PA 1:1001").wire("S>C A win=0").wait(20);
-  if (!met.looked_first) s.socket('S', {.rq = met.earlier, .pids = {kServerPid}});
-  s.wait(200).wire("C>S PA 1001:2001").wire("S>C A win=0").wait(met.ms);
-  s.socket('S', {.rq = 1000, .pids = {kServerPid}}).process(kServerPid, "sleeping").recv_timeout('C', 500);
+  if (!met.nothing) s.wire("C>S PA 1:1001").wire("S>C A win=0");
+  s.wait(20).socket('S', {.rq = met.earlier, .pids = {kServerPid}});
+  if (met.trickled) s.wait(100).wire("C>S PA 1001:1011").wire("S>C A win=0");
+  s.wait(200).wire(met.nothing ? "C>S PA 1:2001" : met.trickled ? "C>S PA 1011:2001" : "C>S PA 1001:2001");
+  s.wire("S>C A win=0").wait(met.ms).socket('S', {.rq = 1000, .pids = {kServerPid}});
+  s.process(kServerPid, "sleeping").recv_timeout('C', 500);
   return s.counter("TcpExtTCPToZeroWindowAdv", 1).end();
 }
 
@@ -123,7 +125,7 @@ TEST(ReceiveBuffer, MetBeforeItsReaderWasWoken) {
 }
 
 TEST(ReceiveBuffer, LookAlikeItsReaderHadTime) {
-  for (const Met& met : {Met{.ms = 60}, Met{.earlier = 1000}, Met{.looked_first = true}}) {
+  for (const Met& met : {Met{.ms = 60}, Met{.trickled = true}, Met{.earlier = 1000}, Met{.nothing = true}}) {
     auto s = met_with_bytes(met);
     EXPECT_VERDICT(s, "application/not-reading", "likely");
   }

@@ -71,8 +71,8 @@ __noinline int emit(const struct seen* seen, const struct inside* inside) {
   call->header.sandbox = seen->place.sandbox;
   call->header.t_ns = seen->returned || !seen->start_ns ? bpf_ktime_get_ns() : seen->start_ns;
   call->start_ns = seen->start_ns;
-  call->queued_ns = queued();
-  call->start_queued_ns = seen->returned && seen->start_ns ? seen->start_queued_ns : call->queued_ns;
+  call->start_queued_ns = seen->start_ns ? seen->start_queued_ns : queued();
+  call->queued_ns = seen->returned ? queued() : call->start_queued_ns;
   call->result = seen->result;
   call->returned = seen->returned;
   call->nr = seen->nr;
