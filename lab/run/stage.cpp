@@ -160,8 +160,10 @@ bool Stage::wait_until(const std::function<bool()>& done, const sys::Deadline& d
   }
 }
 
+// One that is due earlier is not put off.
 void Stage::snapshots_from_now() {
-  next_snapshot_ns_ = sys::now_ns() + kFirstSnapshot;
+  const auto soon = sys::now_ns() + kFirstSnapshot;
+  next_snapshot_ns_ = next_snapshot_ns_ ? std::min(next_snapshot_ns_, soon) : soon;
   snapshot_step_ns_ = kFirstSnapshot;
 }
 
