@@ -180,7 +180,7 @@ std::optional<Finding> find_not_reading(const Case& one) {
                                                plural(waiting_in(seen->state), "byte"), name_of(s->doer)),
                                    seen->at));
   // With bytes there, a read that does not return is not the program's choice.
-  if (inside_io(one, s->doer))
+  if (s->inside || inside_io(one, s->doer))
     result.doubts.push_back(fmt::format("the {} is inside a read that should have returned", name_of(s->doer)));
   if (!s->unaccepted && s->doer == Who::server) result.doubts.push_back("whether it was accepted is not known");
   result.summary = fmt::format("The {} does not read: {} acknowledged, {} read; {}", name_of(s->doer),

@@ -121,8 +121,11 @@ bool tolerated(const Facts& facts, const Process& process, const Trouble& troubl
   if (!process.exited || process.by_lab) return trouble.deed.kind != Kind::spawn;
   const auto& last = process.last;
   const bool exits = last && last->kind == Kind::exit;
-  const auto passed = (exits ? last->start : process.exited.t) - trouble.deed.end;
-  const auto queued = exits && alone(facts, process) ? queued_between(trouble.deed, *last) : 0;
+  const auto& failed = trouble.deed;
+  const auto end = exits ? last->start : process.exited.t;
+  const auto passed = end - failed.end;
+  const bool only_waited = exits && undisturbed(facts, process, failed.end, end);
+  const auto queued = only_waited ? queued_between(failed, *last) : 0;
   return passed - queued > kGivesUp || passed > kTolerated;
 }
 

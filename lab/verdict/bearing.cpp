@@ -128,7 +128,7 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
     result.doubts.push_back(fmt::format("{} had failed so before, and it had got on", deed.call));
     result.aside = true;
   }
-  if (end && !held) weigh_time(deed, t, *end, to_itself(one, deed, trouble.then, closer, *end - t), result);
+  if (end && !held) weigh_time(deed, t, *end, to_itself(one, who, deed, trouble.then, closer, *end - t), result);
   const bool meant = end && !held && weigh_others(one, who, closer, t, result);
   if (end && !held && done_without(deed.call))
     result.doubts.push_back(fmt::format("programs commonly do without what {} is for", deed.call));

@@ -64,7 +64,7 @@ Bearing bearing(const Case& one, const FailedConnect& failed) {
     result.doubts.push_back("another thread than the one whose connect failed ended the connection");
   if (end) {
     weigh_others(one, Who::server, closer, deed.end, result);
-    weigh_time(deed, deed.end, *end, to_itself(one, deed, failed.then, closer, *end - deed.end), result);
+    weigh_time(deed, deed.end, *end, to_itself(one, Who::server, deed, failed.then, closer, *end - deed.end), result);
   } else {
     result.doubts.push_back("it did not end the connection over the failed connect");
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "verdict/ending.hpp"
 #include "verdict/kept_from.hpp"
@@ -143,7 +144,7 @@ bool Case::just_reached(Who reader) const {
   if (!complaint || reader != other(complaint->victim) || !reading()) return false;
   const auto& last = conn.socket[reader];
   const auto& sent = conn.stream[complaint->victim];
-  return last && sent.taken && sent.fresh && last->at.t >= sent.fresh.t && last->at.t - sent.fresh.t <= kWakes;
+  return last && sent.taken && sent.fresh && std::abs(last->at.t - sent.fresh.t) <= kWakes;
 }
 
 bool Case::accepted() const { return unaccepted() == std::optional(false); }

@@ -48,22 +48,40 @@ const Deed* ending_call(const Closer& closer) {
   return process && process->last && process->last->kind == Kind::exit ? &*process->last : nullptr;
 }
 
-// Another connection of that process was ended by its other end: it may have gone for that.
-bool lost_another(const Case& one, int pid, std::int64_t from, std::int64_t until) {
-  const auto within = [&](const Mark& mark) { return mark && mark.t >= from && mark.t <= until; };
-  const auto lost = [&](const Conn& conn, Who who) {
+// Its calls are known, and it made no child and no thread.
+bool alone(const Facts& facts, const Process& process) {
+  return facts.complete("syscalls") && process.calls && !process.steps && process.children.empty();
+}
+
+// The other end of one of its connections had gone by `until`, and it had not read so by `from`.
+bool left_by_another(const Conn& conn, int pid, std::int64_t from, std::int64_t until) {
+  const auto left = [&](Who who) {
+    const auto& acts = conn.acts[who];
     const auto& peer = conn.stream[other(who)];
-    return conn.acts[who].pids.contains(pid) && (within(peer.fin) || within(peer.rst));
+    const bool went = (peer.fin && peer.fin.t <= until) || (peer.rst && peer.rst.t <= until);
+    const bool knew = acts.met_end && acts.met_end.t <= from;
+    return acts.pids.contains(pid) && went && !knew;
   };
-  return std::any_of(one.facts.conns.begin(), one.facts.conns.end(), [&](const Conn& conn) {
-    return &conn != &one.conn && (lost(conn, Who::client) || lost(conn, Who::server));
-  });
+  return left(Who::client) || left(Who::server);
+}
+
+// Nobody else held that end, as far as can be told.
+bool sole_holder(const Case& one, Who who, int pid) {
+  const auto& pids = one.conn.acts[who].pids;
+  const auto holders = one.holders(who);
+  const auto is_it = [&](int each) { return each == pid; };
+  return std::all_of(pids.begin(), pids.end(), is_it) && std::all_of(holders.begin(), holders.end(), is_it);
 }
 
 }  // namespace
 
-bool alone(const Facts& facts, const Process& process) {
-  return facts.complete("syscalls") && process.calls && process.children.empty();
+bool undisturbed(const Facts& facts, const Process& process, std::int64_t from, std::int64_t until) {
+  if (!alone(facts, process) || !facts.complete("wire") || !facts.complete("signals")) return false;
+  const auto& signals = process.signals;
+  return std::none_of(signals.begin(), signals.end(),
+                      [&](const SignalFacts& one) { return one.at.t > from && one.at.t <= until; }) &&
+         std::none_of(facts.conns.begin(), facts.conns.end(),
+                      [&](const Conn& conn) { return left_by_another(conn, process.pid, from, until); });
 }
 
 std::size_t index_of(const Case& one) {
@@ -95,14 +113,14 @@ bool straight(const Deed& failed, const Sequel& then, const Closer& closer) {
   return last.pid == failed.pid && (itself || (last.kind == Kind::exit && next(last)));
 }
 
-std::int64_t to_itself(const Case& one, const Deed& failed, const Sequel& then, const Closer& closer,
+std::int64_t to_itself(const Case& one, Who who, const Deed& failed, const Sequel& then, const Closer& closer,
                        std::int64_t passed) {
   if (straight(failed, then, closer)) return 0;
   const auto* end = ending_call(closer);
-  if (!end || end->pid != failed.pid || end->start < failed.end) return passed;
-  if (!closer.process || !alone(one.facts, *closer.process)) return passed;
-  if (lost_another(one, failed.pid, failed.end, end->start)) return passed;
-  const auto until = closer.deed ? passed : std::min(passed, end->start - failed.end);
+  if (!end || !closer.process || end->pid != failed.pid || end->start < failed.end) return passed;
+  if (!undisturbed(one.facts, *closer.process, failed.end, end->start)) return passed;
+  const bool gone_with_it = !closer.deed && sole_holder(one, who, failed.pid);
+  const auto until = gone_with_it ? std::min(passed, end->start - failed.end) : passed;
   return until - queued_between(failed, *end);
 }
 

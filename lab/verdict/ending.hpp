@@ -21,12 +21,13 @@ int ending_thread(const Closer& closer);
 // The end was the thread's very next step, or the end of its steps: what time went by it was kept off the CPU.
 bool straight(const Deed& failed, const Sequel& then, const Closer& closer);
 
-// Its calls are known, and it made no child and no thread: nobody else can hold what it held, or have told it to go.
-bool alone(const Facts& facts, const Process& process);
+// Nothing that is known of came to it between those two times: its calls are known, it made no child and no thread, got
+// no signal, and none of its connections had been ended by the other end.
+bool undisturbed(const Facts& facts, const Process& process, std::int64_t from, std::int64_t until);
 
 // Of the time that passed between a failure and the end, in ns: what its thread may have spent on something else. Where
-// it was alone, not its waits for a CPU, as far as they are told, nor what its exit took.
-std::int64_t to_itself(const Case& one, const Deed& failed, const Sequel& then, const Closer& closer,
+// it was undisturbed, not its waits for a CPU, as far as they are told, nor what its exit took.
+std::int64_t to_itself(const Case& one, Who who, const Deed& failed, const Sequel& then, const Closer& closer,
                        std::int64_t passed);
 
 // What the time between a failure at t and the end says against it. `to_itself`: of it, in ns.

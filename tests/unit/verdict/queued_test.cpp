@@ -1,5 +1,6 @@
 // What a thread waited for a CPU is no time that it had to itself.
 #include <cerrno>
+#include <csignal>
 
 #include "unit/verdict/story.hpp"
 
@@ -111,23 +112,71 @@ TEST(Queued, ItIsNotAlone) {
   }
 }
 
-// Its backend's FIN came meanwhile, and may be what it went for.
+Story& backend(Story& s) { return s.from("127.0.0.1:46000").to("127.0.0.1:9090"); }
+Story& own(Story& s) { return s.from("127.0.0.1:45000").to("127.0.0.1:8080"); }
+
+evidence::Call of_backend(const char* name) {
+  auto call = call_of(kServerPid, name, 0);
+  call.local = *evidence::parse_address("127.0.0.1:46000");
+  call.peer = *evidence::parse_address("127.0.0.1:9090");
+  return call;
+}
+
+// What a step of its had forked shares its descriptors, and is in no call of its own.
+TEST(Queued, ItWasAnActorOfSteps) {
+  auto s = asked();
+  evidence::StepDone fork{.role = "server", .pid = kServerPid, .tid = kServerPid, .verb = "fork", .outcome = "ok"};
+  fork.start_ns = fork.end_ns = s.timeline().events.back().t_ns;
+  s.put(fork);
+  fails(s, kMs).wait(300);
+  EXPECT_VERDICT(ends(s, {.queued = 291 * kMs}), "limits/memory", "likely");
+}
+
+// A FIN that it had not read when mmap failed may be what it went for.
 TEST(Queued, AnotherConnectionEnded) {
-  for (const bool before : {true, false}) {
+  enum class Fin {
+    none,
+    read_before,
+    before,
+    behind
+  } const all[] = {Fin::none, Fin::read_before, Fin::before, Fin::behind};
+  for (const auto fin : all) {
     auto s = asked();
-    const auto backend = [&]() -> Story& { return s.from("127.0.0.1:46000").to("127.0.0.1:9090"); };
-    auto connected = call_of(kServerPid, "connect", 0);
-    connected.local = *evidence::parse_address("127.0.0.1:46000");
-    connected.peer = *evidence::parse_address("127.0.0.1:9090");
-    backend().wire("C>S S 0").wire("S>C SA 0").wire("C>S A").put(connected);
-    if (before) s.wire("S>C FA");
+    backend(s).wire("C>S S 0").wire("S>C SA 0").wire("C>S A").put(of_backend("connect"));
+    if (fin == Fin::read_before || fin == Fin::before) s.wire("S>C FA");
+    if (fin == Fin::read_before) s.put(of_backend("recvfrom"));
     fails(s, kMs).wait(100);
-    if (!before) s.wire("S>C FA");
-    s.wait(200).from("127.0.0.1:45000").to("127.0.0.1:8080");
-    ends(s, {.queued = 291 * kMs});
+    if (fin == Fin::behind) s.wire("S>C FA");
+    s.wait(200);
+    ends(own(s), {.queued = 291 * kMs});
     const auto first = s.judge().connections.front().verdict;
     EXPECT_EQ(first.cause, "limits/memory") << told(first);
-    EXPECT_EQ(first.status, before ? Status::confirmed : Status::likely) << told(first);
+    const bool disturbed = fin == Fin::before || fin == Fin::behind;
+    EXPECT_EQ(first.status, disturbed ? Status::likely : Status::confirmed) << static_cast<int>(fin) << told(first);
+  }
+}
+
+// So may the client's own, and a signal.
+TEST(Queued, SomethingElseCame) {
+  auto shut = asked();
+  fails(shut, kMs).wait(100).wire("C>S FA").wait(200);
+  EXPECT_VERDICT(ends(shut, {.queued = 291 * kMs}), "limits/memory", "likely");
+  for (const int sender : {0, kProxyPid}) {
+    auto signalled = asked();
+    fails(signalled, kMs).wait(100).signal(SIGUSR1, kServerPid, sender).wait(200);
+    EXPECT_VERDICT(ends(signalled, {.queued = 291 * kMs}), "limits/memory", "likely");
+  }
+  auto earlier = asked();
+  earlier.signal(SIGUSR1, kServerPid, kProxyPid);
+  fails(earlier, kMs).wait(300);
+  EXPECT_VERDICT(ends(earlier, {.queued = 291 * kMs}), "limits/memory", "confirmed");
+}
+
+TEST(Queued, WhatElseCameIsNotKnown) {
+  for (const auto* source : {"wire", "signals"}) {
+    auto s = runs_out_of_memory(kMs, {.queued = 291 * kMs});
+    s.drop_source(source);
+    EXPECT_VERDICT(s, "limits/memory", "likely");
   }
 }
 
@@ -142,14 +191,20 @@ TEST(Queued, TheEndItselfTookLong) {
   made.result = kWorker;
   fails(parent, -1).put(made);
   EXPECT_VERDICT(ends(parent, {.late = 300}), "limits/memory", "likely");
+  auto shared = asked();
+  fails(shared, -1).socket('S', {.when = "change", .pids = {kServerPid, kWorker}});
+  EXPECT_VERDICT(ends(shared, {.late = 300}), "limits/memory", "likely");
 }
 
 // A client that a filter kept from connecting, and that got on without; or that only had no CPU.
 TEST(Queued, AClientThatGivesUpOrGetsOn) {
   struct {
     std::int64_t ms, queued;
-    bool gives_up;
-  } const cases[] = {{300, 299 * kMs, true}, {300, 0, false}, {2500, 2499 * kMs, false}};
+    bool signalled, gives_up;
+  } const cases[] = {{300, 299 * kMs, false, true},
+                     {300, 0, false, false},
+                     {300, 299 * kMs, true, false},
+                     {2500, 2499 * kMs, false, false}};
   for (const auto& one : cases) {
     Story s(Story::Acts::calls);
     auto failed = call_of(kClientPid, "openat2", 0);
@@ -158,7 +213,9 @@ TEST(Queued, AClientThatGivesUpOrGetsOn) {
     auto exit = call_of(kClientPid, "exit_group", one.queued);
     exit.args = "0";
     exit.returned = false;
-    s.put(failed).wait(one.ms).put(exit).exits(kClientPid, 0).end();
+    s.put(failed).wait(one.ms);
+    if (one.signalled) s.signal(SIGTERM, kClientPid, kProxyPid);
+    s.put(exit).exits(kClientPid, 0).end();
     EXPECT_VERDICT(s, one.gives_up ? "seccomp/errno" : "connect/never-tried", one.gives_up ? "confirmed" : "likely");
   }
 }

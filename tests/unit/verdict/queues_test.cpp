@@ -124,6 +124,14 @@ TEST(ReceiveBuffer, MetBeforeItsReaderWasWoken) {
   EXPECT_VERDICT(s, "limits/receive-buffer", "likely");
 }
 
+// It was inside the read that then took them.
+TEST(NotReading, AReaderThatWasWokenTooLate) {
+  Story s;
+  s.handshake().act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").wire("S>C A").recv_timeout('C', 500);
+  s.act('S', "recv 64", {.bytes = 6, .ago = 600}).process(kServerPid, "sleeping").end();
+  EXPECT_VERDICT(s, "application/not-reading", "likely");
+}
+
 TEST(ReceiveBuffer, LookAlikeItsReaderHadTime) {
   for (const Met& met : {Met{.ms = 60}, Met{.trickled = true}, Met{.earlier = 1000}, Met{.nothing = true}}) {
     auto s = met_with_bytes(met);
