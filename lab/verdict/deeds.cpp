@@ -189,11 +189,9 @@ bool dups_over(const evidence::Call& call) {
 }  // namespace
 
 Deed deed_of(const evidence::Call& call, Mark mark) {
-  Deed deed{.kind = kind_of_call(call.name), .shown = call.name, .call = call.name};
+  Deed deed{.kind = kind_of_call(call.name), .shown = call.name, .call = call.name, .pid = call.pid, .tid = call.tid};
   deed.pending = !call.returned;
   deed.error = call.returned ? call.error : 0;
-  deed.pid = call.pid;
-  deed.tid = call.tid;
   deed.fd = call.fd;
   deed.bytes = call.error || deed.pending ? -1 : call.result;
   deed.start = call.start_ns ? call.start_ns : mark.t;
@@ -257,13 +255,6 @@ std::vector<int> awaited(const evidence::Call& call, std::string_view what) {
         (set ? what == "POLLIN" : word.substr(0, word.find('=')).find(what) != std::string::npos))
       all.push_back(std::atoi(word.c_str()));
   return all;
-}
-
-// An execve gives its thread the number of the first one, not its account.
-std::int64_t queued_between(const Deed& first, const Deed& then) {
-  const auto wait = then.start_queued - first.queued;
-  const bool told = first.tid == then.tid && first.queued >= 0 && wait >= 0 && wait <= then.start - first.end;
-  return told ? wait : 0;
 }
 
 bool harmless(const Deed& deed) {

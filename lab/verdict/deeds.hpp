@@ -31,10 +31,6 @@ std::optional<Range> closed_range(const evidence::Call& call);
 // What a write was given to write: "3, 4096". 0 where the call does not say.
 std::int64_t given(const evidence::Call& call);
 
-// How long a thread waited for a CPU between the end of one call and the beginning of a later one, in ns; 0 where that
-// is not told.
-std::int64_t queued_between(const Deed& first, const Deed& then);
-
 // Errors that say nothing went wrong: try again, in progress, interrupted.
 bool harmless(const Deed& deed);
 // The peer or the path took the connection away.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <csignal>
 
-#include "verdict/deeds.hpp"
 #include "verdict/names.hpp"
 
 namespace lab::verdict {
@@ -111,6 +110,13 @@ bool straight(const Deed& failed, const Sequel& then, const Closer& closer) {
   const auto& last = *closer.process->last;
   const bool itself = last.tid == failed.tid && last.start == failed.start;
   return last.pid == failed.pid && (itself || (last.kind == Kind::exit && next(last)));
+}
+
+// An execve gives its thread the number of the first one, not its account.
+std::int64_t queued_between(const Deed& first, const Deed& then) {
+  const auto wait = then.start_queued - first.queued;
+  const bool told = first.tid == then.tid && first.queued >= 0 && wait >= 0 && wait <= then.start - first.end;
+  return told ? wait : 0;
 }
 
 std::int64_t to_itself(const Case& one, Who who, const Deed& failed, const Sequel& then, const Closer& closer,

@@ -25,6 +25,10 @@ bool straight(const Deed& failed, const Sequel& then, const Closer& closer);
 // no signal, and none of its connections had been ended by the other end.
 bool undisturbed(const Facts& facts, const Process& process, std::int64_t from, std::int64_t until);
 
+// How long a thread waited for a CPU between the end of one call and the beginning of a later one, in ns; 0 where that
+// is not told.
+std::int64_t queued_between(const Deed& first, const Deed& then);
+
 // Of the time that passed between a failure and the end, in ns: what its thread may have spent on something else. Where
 // it was undisturbed, not its waits for a CPU, as far as they are told, nor what its exit took.
 std::int64_t to_itself(const Case& one, Who who, const Deed& failed, const Sequel& then, const Closer& closer,

@@ -31,16 +31,15 @@ bool is_probe(const Stream& stream, const evidence::Segment& segment) {
 
 void acknowledged(Stream& stream, std::uint32_t ack, Mark mark) {
   if (!stream.answered) stream.acked = stream.syns ? stream.isn + 1 : ack;
-  if (behind(stream.acked, ack)) {
+  const bool news = behind(stream.acked, ack);
+  if (news) {
     const bool with_fin = stream.fin && behind(stream.acked, stream.fin_seq + 1) && !behind(ack, stream.fin_seq + 1);
     const auto data = ack - stream.acked - with_fin;
     stream.delivered += data;
     if (data && !stream.fresh) stream.fresh = mark;
     stream.acked = ack;
-    stream.acked_at = mark;
-  } else if (!stream.answered) {
-    stream.acked_at = mark;
   }
+  if (news || !stream.answered) stream.acked_at = mark;
   stream.answered = true;
 }
 
