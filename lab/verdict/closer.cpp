@@ -18,6 +18,9 @@ constexpr std::int64_t kSlack = 300'000;
 // The closing segment follows within this on the end of the process that held the connection.
 constexpr std::int64_t kAtOnce = 100'000'000;
 
+// How long becoming another program may take where the kernel names the process in which the socket was closed.
+constexpr std::int64_t kBecoming = 2'000'000'000;
+
 // When the end closed: by its segment, or else not later than the victim complained.
 struct Moment {
   bool seen = false;  // on the wire
@@ -145,6 +148,15 @@ std::optional<std::uint64_t> unread_by(const Case& one, Who who) {
   return std::nullopt;
 }
 
+// By when an exec has closed what it closes. A step is told before its process becomes another program, and on a busy
+// machine that takes a while; the longer it takes, the likelier it is that the new program closed it.
+std::int64_t became_by(const Case& one, Who who, const Process& process, const Moment& at) {
+  const auto& exec = *process.became;
+  if (!exec.step) return exec.end;
+  const bool named = one.conn.kernel_closed_by[who] == process.pid && !ended_then(process, at);
+  return exec.end + (named ? kBecoming : kAtOnce);
+}
+
 // Close-on-exec closes without a call on the descriptor, before the new program begins.
 const Process* became_another(const Case& one, Who who, const Moment& at) {
   const auto& acts = one.conn.acts[who];
@@ -154,8 +166,7 @@ const Process* became_another(const Case& one, Who who, const Moment& at) {
     if (!process || !process->became) continue;
     const auto& exec = *process->became;
     if (exec.start < last_act || exec.start > at.t + kSlack) continue;
-    // A step is told before it becomes another program.
-    if (!at.after(exec.step ? exec.end + kAtOnce : exec.end)) return process;
+    if (!at.after(became_by(one, who, *process, at))) return process;
   }
   return nullptr;
 }

@@ -69,6 +69,7 @@ void take_over(Conn& conn, Conn& shell, Who who) {
   earlier(conn.left_syn_recv[who], shell.left_syn_recv[who]);
   if (conn.built[who].empty()) conn.built[who] = std::move(shell.built[who]);
   earlier(conn.kernel_closed[who], shell.kernel_closed[who]);
+  if (!conn.kernel_closed_by[who]) conn.kernel_closed_by[who] = shell.kernel_closed_by[who];
   earlier(conn.retransmit[who], shell.retransmit[who]);
 }
 
@@ -80,6 +81,7 @@ void Ledger::join(std::size_t shell, std::size_t whole) {
   auto& from = facts_.conns[shell];
   auto& conn = facts_.conns[whole];
   for (const Who who : {Who::client, Who::server}) take_over(conn, from, who);
+  if (from.in_syn_recv.t > conn.in_syn_recv.t) conn.in_syn_recv = from.in_syn_recv;
   conn.complaints.insert(conn.complaints.begin(), from.complaints.begin(), from.complaints.end());
   conn.handshake |= from.handshake;
   earlier(conn.handshake_at, from.handshake_at);

@@ -68,9 +68,11 @@ struct Conn {
   Both<std::optional<SocketFacts>> before;  // the state before the last one
   Both<std::optional<SocketFacts>> alive;   // last seen ESTABLISHED or CLOSE_WAIT: it had closed nothing yet
   Both<std::set<int>> holders;              // pids that socket diagnostics showed
+  Mark in_syn_recv;                         // when the server's socket was last seen in SYN_RECV
   Both<Mark> left_syn_recv;                 // when the server's socket was first seen past SYN_RECV
   Both<std::vector<KernelReset>> built;     // resets that TCP built
   Both<Mark> kernel_closed;                 // a state change away from ESTABLISHED by that end itself
+  Both<int> kernel_closed_by;               // the process in which that happened; 0: not told
   std::vector<Hits> hits;
   std::vector<IcmpFacts> icmp;
   std::vector<Complaint> complaints;

@@ -155,6 +155,39 @@ TEST(CloseOnExec, ClosesWithoutACall) {
   EXPECT_NE(s.judge().run.summary.find("exec"), std::string::npos) << s.judge().run.summary;
 }
 
+// On a busy machine the step is told long before its process becomes another program. The kernel's word on the process
+// that closed it stands for the time.
+TEST(CloseOnExec, TakesItsTimeOnABusyMachine) {
+  struct {
+    int pid;
+    std::int64_t ms;
+    std::string state;
+    bool ends, confirmed;
+  } cases[] = {{kServerPid, 300, "FIN_WAIT1", false, true}, {kServerPid, 2500, "FIN_WAIT1", false, false},
+               {0, 300, "FIN_WAIT1", false, false},         {kClientPid, 300, "FIN_WAIT1", false, false},
+               {kServerPid, 300, "CLOSE", false, false},    {kServerPid, 300, "FIN_WAIT1", true, false}};
+  for (const auto& each : cases) {
+    Story s;
+    s.handshake().send('C', 6).recv('S', 6).act('S', "exec sleep 5", {.bare = true}).wait(each.ms);
+    s.put(evidence::KernelEvent{.kind = "state",
+                                .old_state = "ESTABLISHED",
+                                .state = each.state,
+                                .source = *evidence::parse_address("127.0.0.1:8080"),
+                                .target = *evidence::parse_address("127.0.0.1:45000"),
+                                .pid = each.pid});
+    s.wire("S>C FA").wire("C>S A");
+    if (each.ends) s.exits(kServerPid, 0);
+    s.recv_eof('C').close('C').end();
+    const auto judged = s.judge();
+    EXPECT_EQ(judged.run.cause, each.ends ? "application/exited" : "application/closed") << told(judged.run);
+    const bool by_exec = judged.run.summary.find("exec") != std::string::npos;
+    EXPECT_EQ(by_exec, each.confirmed) << each.pid << ' ' << each.ms << ' ' << each.state << told(judged.run);
+    if (each.confirmed) {
+      EXPECT_EQ(std::string(name_of(judged.run.status)), "confirmed");
+    }
+  }
+}
+
 // A dump that meets a socket on its way to TIME_WAIT.
 TEST(PutAway, ASocketWithoutAPortIsNoConnection) {
   Story s;

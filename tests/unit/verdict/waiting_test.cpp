@@ -105,6 +105,24 @@ TEST(NotAccepting, DeferredAcceptWithASilentClient) {
   EXPECT_VERDICT(s, "application/not-accepting", "confirmed");
 }
 
+// Its FIN is what opens the server's end: that a look then meets it in the listen queue says nothing about the wait.
+TEST(NotAccepting, WhatOpensOnlyWhenTheClientGivesUpWasNotWaitingInTheQueue) {
+  for (const bool too_late : {true, false}) {
+    Story s;
+    s.listener("127.0.0.1:8080", 0, 16, {kServerPid}).waiting('S', "accept").connected();
+    s.wait(200).socket('S', {.state = "SYN_RECV", .inode = 0}).process(kServerPid, "sleeping");
+    if (!too_late) s.socket('S', {.state = "ESTABLISHED", .inode = 0}).recv_timeout('C', 500);
+    if (too_late) s.recv_timeout('C', 500);
+    s.act('C', "close").wire("C>S FA").listener("127.0.0.1:8080", 1, 16, {kServerPid});
+    s.socket('S', {.state = "CLOSE_WAIT", .inode = 0}).act('S', "accept").end();
+    const auto verdict = s.verdict();
+    EXPECT_EQ(verdict.cause, "application/not-accepting");
+    const bool deferred = verdict.summary.find("defers accept") != std::string::npos;
+    EXPECT_EQ(deferred, too_late) << told(verdict);
+    EXPECT_EQ(std::string(name_of(verdict.status)), too_late ? "likely" : "confirmed") << told(verdict);
+  }
+}
+
 Story unread() {
   Story s;
   s.handshake()
