@@ -104,9 +104,20 @@ void add_sandboxes(Abilities& all) {
 
 // ---- what only real root has
 
+// Loads what a run loads: whether this kernel's verifier takes the programs, nobody else can say.
+std::string why_no_kernel_collector(bool root) {
+  if (!root) return "needs root";
+  try {
+    evidence::KernelProbe::load({});
+    return {};
+  } catch (const std::exception& reason) {
+    return reason.what();
+  }
+}
+
 void add_root(Abilities& all, bool rootless) {
   const bool root = ::geteuid() == 0 && !rootless;
-  const auto why = root ? evidence::KernelProbe::why_not() : std::string("needs root");
+  const auto why = why_no_kernel_collector(root);
   const std::string fix = root ? "" : "sudo";
   all.push_back({"collector", "kernel", why.empty(), why, why.empty() ? "" : fix,
                  "drop and reset reasons are not seen: some verdicts stay likely"});

@@ -42,10 +42,14 @@ static __always_inline __s32 thread_number(struct task_struct* task, const struc
   return BPF_CORE_READ(upid, nr);
 }
 
-/* In all its life: what /proc/PID/task/TID/schedstat tells second. */
+/* In all its life: what /proc/PID/task/TID/schedstat tells second. The compiler must not put off the load until after a
+   branch that picks another object: verifiers before Linux 6.4 want one kind of pointer for each instruction. */
 static __always_inline __s64 queued(void) {
   struct task_struct* task = bpf_get_current_task_btf();
-  return bpf_core_field_exists(task->sched_info.run_delay) ? (__s64)task->sched_info.run_delay : -1;
+  __s64 delay = -1;
+  if (bpf_core_field_exists(task->sched_info.run_delay)) delay = (__s64)task->sched_info.run_delay;
+  barrier_var(delay);
+  return delay;
 }
 
 /* As much as can be read: the object may be short and end with its page. */
