@@ -13,13 +13,16 @@ using scenario::Hook;
 
 namespace {
 
-constexpr std::uint8_t kSyn = 2, kRst = 4, kAck = 16;
+constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
 // TCP gives a SYN up after some 127 s (tcp_syn_retries 6); each retransmission renews the element.
 constexpr std::uint64_t kHandshakeTimeout_ms = 5 * 60 * 1000;
+// A SYN that was repeated while its answer was on its way comes by this long after the handshake at most.
+constexpr std::uint64_t kOpenedTimeout_ms = 10 * 1000;
 
 const nft::Flags kBegins{kSyn | kAck, kSyn, false};
 const nft::Flags kAnswers{kSyn | kAck, kSyn | kAck, false};
 const nft::Flags kEnds{kSyn | kRst | kAck, kAck, false};
+const nft::Flags kCloses{kFin | kRst, 0, true}, kAborts{kRst, kRst, false};
 
 std::string name_of_hook(Hook hook) { return std::string(scenario::name_of(hook)); }
 
@@ -58,6 +61,8 @@ void Helpers::set(const std::string& name, std::uint64_t timeout_ms) {
   if (there_.sets.insert(name).second) program_.sets.push_back({name, timeout_ms});
 }
 
+std::string Helpers::opened_set() const { return "opened-" + name_of_hook(rule_.hook); }
+
 void Helpers::put(const std::string& in, Direction direction, std::vector<Statement> statements,
                   const std::string& what, bool at_head) {
   auto all = way_.statements(direction);
@@ -72,29 +77,36 @@ void Helpers::put_change(std::vector<Statement>& statements, Change change, cons
   if (rule_.direction != Direction::to_server) statements.emplace_back(nft::Remember{change, name, true});
 }
 
+// A SYN that comes by when its flow is open already begins nothing: the client had repeated it before the answer came,
+// and behind it data would pass for the handshake's last ACK. Ports that are used again had their connection closed.
 std::string Helpers::handshake() {
-  const auto name = "handshake-" + name_of_hook(rule_.hook);
+  const auto name = "handshake-" + name_of_hook(rule_.hook), opened = opened_set();
   if (there_.sets.count(name)) return name;
   set(name, kHandshakeTimeout_ms);
+  set(opened, kOpenedTimeout_ms);
   const auto before = chain(rule_.hook, "-before", -1);
   chain();
   const auto after = chain(rule_.hook, "-after", 1);
   const nft::Remember forth{Change::update, name, false}, back{Change::update, name, true},
       gone{Change::remove, name, false};
-  put(before, Direction::to_server, {kBegins, forth, back}, "handshake begins");
+  put(before, Direction::to_server, {kBegins, nft::Member{opened, true}, forth, back}, "handshake begins");
   // A repeated SYN,ACK begets another last ACK, which is the handshake's too.
   put(before, Direction::to_client, {kAnswers, forth, back}, "handshake is answered");
-  put(after, Direction::to_server, {kEnds, gone}, "handshake is over");
+  put(before, Direction::to_server, {kCloses, nft::Remember{Change::remove, opened, false}}, "client closes");
+  put(before, Direction::to_client, {kAborts, nft::Remember{Change::remove, opened, true}}, "server aborts");
+  put(after, Direction::to_server,
+      {kEnds, nft::Member{name, false}, nft::Remember{Change::update, opened, false}, gone}, "handshake is over");
   put(after, Direction::to_client, {kAnswers, gone}, "handshake's answer is through");
   return name;
 }
 
-// A repeated SYN finds its flow in the handshake's set and doesn't count: hence the place before what fills that.
+// A repeated SYN finds its flow in one of the handshake's sets and doesn't count: hence the place before what fills
+// that.
 std::string Helpers::age(scenario::Duration limit) {
   const auto begun = handshake();
   const auto name = there_.numbered("age");
   set(name, static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count()));
-  std::vector<Statement> statements{kBegins, nft::Member{begun, true}};
+  std::vector<Statement> statements{kBegins, nft::Member{begun, true}, nft::Member{opened_set(), true}};
   put_change(statements, Change::update, name);
   put(chain(rule_.hook, "-before", -1), Direction::to_server, std::move(statements), "first SYN, " + name, true);
   return name;

@@ -47,6 +47,7 @@ class Helpers {
   nft::Member excess(const scenario::Comparison& wanted);
 
  private:
+  std::string opened_set() const;
   std::string chain(scenario::Hook hook, const char* suffix, int priority);
   void set(const std::string& name, std::uint64_t timeout_ms);
   void put(const std::string& in, scenario::Direction direction, std::vector<Statement> statements,

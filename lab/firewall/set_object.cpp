@@ -16,7 +16,6 @@ namespace {
 // each.
 enum Type : std::uint32_t { kIpv4 = 7, kIpv6 = 8, kService = 13 };
 constexpr std::uint32_t kPorts = kService << 6 | kService;
-constexpr std::uint32_t kSize = 65535;
 
 nftnl_set* make(const char* name, std::uint32_t id, std::uint32_t flags, std::uint32_t type, std::uint32_t length) {
   auto* set = nftnl_set_alloc();
@@ -68,11 +67,12 @@ void put_range(nftnl_set* set, const Key& from, const Key& to) {
 
 void FreeSet::operator()(nftnl_set* set) const { nftnl_set_free(set); }
 
+// Without a size: rules that fill it give it 65535 (nft_dynset_init, net/netfilter/nft_dynset.c), and its table grows
+// with what is in it. A size that is stated takes the table for as many at once: a megabyte, and milliseconds.
 SetObject to_set(const Set& set, std::uint32_t set_id) {
   const std::uint32_t flags = set.timeout_ms ? NFT_SET_EVAL | NFT_SET_TIMEOUT : NFT_SET_EVAL;
   SetObject object(make(set.name.c_str(), set_id, flags, kPorts, 8));
   if (set.timeout_ms) nftnl_set_set_u64(object.get(), NFTNL_SET_TIMEOUT, set.timeout_ms);
-  nftnl_set_set_u32(object.get(), NFTNL_SET_DESC_SIZE, kSize);
   return object;
 }
 

@@ -27,8 +27,7 @@ class Commands {
   explicit Commands(std::string_view family) : table_(fmt::format("{} {}", family, nft::kTracingTable)) {
     text_ = fmt::format("add table {} {{ flags owner; }}\n", table_);
     text_ += fmt::format(
-        "add set {} flows {{ type inet_service . inet_service; size 65535; flags dynamic,timeout; timeout 5m; }}\n",
-        table_);
+        "add set {} flows {{ type inet_service . inet_service; flags dynamic,timeout; timeout 5m; }}\n", table_);
     text_ += fmt::format("add chain {} segments\n", table_);
     rule("segments",
          fmt::format("tcp flags & (fin | syn | rst) == 0 update @flows {{ tcp sport . tcp dport limit rate over "

@@ -101,6 +101,40 @@ TEST_P(Faults, ARepeatedSynIsPartOfTheHandshake) {
   });
 }
 
+// The client had repeated its SYN before the answer came, and its repetition comes by last: data behind it is no last
+// ACK.
+TEST_P(Faults, ASynThatComesByLateOpensNothingAgain) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    // At output the sender of a raw segment would be told.
+    ruleset.add({acting("it", RuleAction::drop,
+                        [](Rule& r) { r.match.after = after_handshake(), r.hook = scenario::Hook::prerouting; })});
+    Pair pair(family());
+    send_syn(family(), local_port(pair.client), 8080);
+    say(pair.client, "lost");
+    EXPECT_TRUE(wait_for_hits(ruleset, "it", 3));  // the SYN, the segment and a retransmission
+    EXPECT_EQ(peek(pair.server), "");
+  });
+}
+
+// The same ports again, behind a connection that a reset of either end or a FIN closed.
+TEST_P(Faults, ThePortsOfAClosedConnectionAreOpenedAgain) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add({counting("syn", [](Rule& r) { r.match.after = after_handshake(), r.match.flags_set = kSyn; })});
+    Server server(family());
+    for (const auto* closes : {"client aborts", "server aborts", "server first, then client", "none"}) {
+      auto client = dial(family(), 8080, {.from = 20000});
+      auto accepted = server.accept();
+      EXPECT_EQ(hits(ruleset, "syn"), 0u) << closes;
+      if (closes == std::string("client aborts")) abort_when_closed(client);
+      if (closes == std::string("server aborts")) abort_when_closed(accepted);
+      if (closes == std::string("client aborts")) client.reset();
+      accepted.reset();
+    }
+  });
+}
+
 // The server did not hear the first last ACK: its repeated SYN,ACK is answered by another one.
 TEST_P(Faults, ARepeatedLastAckIsPartOfTheHandshake) {
   in_namespace([] {

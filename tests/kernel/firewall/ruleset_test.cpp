@@ -77,7 +77,7 @@ TEST(Ruleset, HeldSaysWhereAndWhatARuleIs) {
               std::string::npos);
     std::size_t helpers = 0;
     for (const auto& held : ruleset.held()) helpers += held.helper;
-    EXPECT_EQ(helpers, 4u);
+    EXPECT_EQ(helpers, 6u);
   });
 }
 

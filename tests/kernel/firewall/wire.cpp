@@ -144,6 +144,11 @@ sys::Descriptor dial(Family family, std::uint16_t port, const SocketOptions& opt
   if (options.mark) set(made, SOL_SOCKET, SO_MARK, static_cast<int>(options.mark));
   // tcp_rcv_synsent_state_process: an ACK is put off where the socket defers or is in ping-pong mode.
   if (options.lazy_ack) set(made, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+  if (options.from) {
+    set(made, SOL_SOCKET, SO_REUSEADDR, 1);
+    auto own = peer(family, options.from, options.host);
+    sys::check(::bind(made.get(), own.get(), own.size), "bind");
+  }
   auto to = peer(family, port, options.host);
   sys::check(::connect(made.get(), to.get(), to.size), "connect");
   set(made, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -174,6 +179,11 @@ std::uint16_t local_port(const sys::Descriptor& socket) {
   socklen_t size = sizeof at;
   sys::check(::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&at), &size), "getsockname");
   return ntohs(reinterpret_cast<const sockaddr_in&>(at).sin_port);  // sin6_port is at the same place
+}
+
+void abort_when_closed(const sys::Descriptor& socket) {
+  const linger at_once{1, 0};
+  sys::check(::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), "SO_LINGER");
 }
 
 int read_error(const sys::Descriptor& socket) {
@@ -218,6 +228,18 @@ void send_icmp(Family family, std::uint8_t type, std::uint8_t code, std::uint16_
   }
   auto to = peer(family, 0);
   sys::check(::sendto(raw.get(), message.data(), message.size(), 0, to.get(), to.size), "send ICMP");
+}
+
+void send_syn(Family family, std::uint16_t source, std::uint16_t target) {
+  const sys::Descriptor raw(sys::check(
+      ::socket(family == Family::ipv4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP), "raw socket"));
+  tcphdr header{};
+  header.th_sport = htons(source);
+  header.th_dport = htons(target);
+  header.th_off = 5;
+  header.th_flags = TH_SYN;
+  auto to = peer(family, 0);
+  sys::check(::sendto(raw.get(), &header, sizeof header, 0, to.get(), to.size), "send a SYN");
 }
 
 void talk(Family family, const std::string& first, const SocketOptions& options) {

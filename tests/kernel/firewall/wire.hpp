@@ -38,6 +38,7 @@ struct SocketOptions {
   std::uint32_t mark = 0;  // SO_MARK
   bool lazy_ack = false;   // the handshake's last ACK waits for data
   const char* host = "";   // another than loopback
+  std::uint16_t from = 0;  // the client's port, which may have been in use before
 };
 
 class Server {
@@ -55,6 +56,8 @@ void say(const sys::Descriptor& socket, const std::string& text);
 // What is there to read now, without waiting; "" for nothing.
 std::string peek(const sys::Descriptor& socket);
 std::uint16_t local_port(const sys::Descriptor& socket);
+// Its close will be a reset.
+void abort_when_closed(const sys::Descriptor& socket);
 // Reads exactly that much.
 std::string hear(const sys::Descriptor& socket, std::size_t size);
 // errno of the next read, 0 at the end or with data; waits.
@@ -65,6 +68,10 @@ void hear_end(const sys::Descriptor& socket);
 // Sends one ICMP error over lo that quotes a segment of the flow, as a router would.
 void send_icmp(scenario::Family family, std::uint8_t type, std::uint8_t code, std::uint16_t quoted_source,
                std::uint16_t quoted_target);
+
+// Sends one SYN over lo with these ports, as if an open connection's first came again. Its checksum is wrong: rules see
+// it, TCP does not.
+void send_syn(scenario::Family family, std::uint16_t source, std::uint16_t target);
 
 // A request, an answer, twice; then the client closes and the server after it. Both directions have data, FIN and ACK.
 void talk(scenario::Family family, const std::string& first = "GET /one", const SocketOptions& options = {});

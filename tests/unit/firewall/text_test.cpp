@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "firewall/compile.hpp"
 #include "firewall/compiler.hpp"
 
@@ -47,10 +49,19 @@ TEST(Text, ARuleIsPrintedAsNftPrintsIt) {
 		timeout 5m
 	}
 
+	set opened-output {
+		type inet_service . inet_service
+		size 65535
+		flags dynamic,timeout
+		timeout 10s
+	}
+
 	chain output-before {
 		type filter hook output priority filter - 1; policy accept;
-		tcp dport 8080 tcp flags syn / syn,ack update @handshake-output { tcp sport . tcp dport } update @handshake-output { tcp dport . tcp sport } counter packets 0 bytes 0 comment "lab: handshake begins"
+		tcp dport 8080 tcp flags syn / syn,ack tcp sport . tcp dport != @opened-output update @handshake-output { tcp sport . tcp dport } update @handshake-output { tcp dport . tcp sport } counter packets 0 bytes 0 comment "lab: handshake begins"
 		tcp sport 8080 tcp flags syn,ack / syn,ack update @handshake-output { tcp sport . tcp dport } update @handshake-output { tcp dport . tcp sport } counter packets 0 bytes 0 comment "lab: handshake is answered"
+		tcp dport 8080 tcp flags fin,rst delete @opened-output { tcp sport . tcp dport } counter packets 0 bytes 0 comment "lab: client closes"
+		tcp sport 8080 tcp flags & rst == rst delete @opened-output { tcp dport . tcp sport } counter packets 0 bytes 0 comment "lab: server aborts"
 	}
 
 	chain output {
@@ -60,7 +71,7 @@ TEST(Text, ARuleIsPrintedAsNftPrintsIt) {
 
 	chain output-after {
 		type filter hook output priority filter + 1; policy accept;
-		tcp dport 8080 tcp flags ack / syn,rst,ack delete @handshake-output { tcp sport . tcp dport } counter packets 0 bytes 0 comment "lab: handshake is over"
+		tcp dport 8080 tcp flags ack / syn,rst,ack tcp sport . tcp dport @handshake-output update @opened-output { tcp sport . tcp dport } delete @handshake-output { tcp sport . tcp dport } counter packets 0 bytes 0 comment "lab: handshake is over"
 		tcp sport 8080 tcp flags syn,ack / syn,ack delete @handshake-output { tcp sport . tcp dport } counter packets 0 bytes 0 comment "lab: handshake's answer is through"
 	}
 }
@@ -144,15 +155,22 @@ TEST(Text, SetsAreSharedOrNumbered) {
   auto rule = dropping("it");
   rule.match.after = {.time = std::chrono::seconds(1)};
   const auto first = compiler.compile({rule}), second = compiler.compile({rule});
-  ASSERT_EQ(first.sets.size(), 2u);
-  EXPECT_EQ(first.sets[1].name, "age-1");
-  EXPECT_EQ(first.sets[1].timeout_ms, 1000u);
+  ASSERT_EQ(first.sets.size(), 3u);
+  EXPECT_EQ(first.sets[2].name, "age-1");
+  EXPECT_EQ(first.sets[2].timeout_ms, 1000u);
+  const auto starts = std::find_if(first.lines.begin(), first.lines.end(),
+                                   [](const Line& line) { return line.comment == "lab: first SYN, age-1"; });
+  ASSERT_NE(starts, first.lines.end());
+  EXPECT_TRUE(to_text(*starts).starts_with(
+      "tcp dport 8080 tcp flags syn / syn,ack tcp sport . tcp dport != @handshake-output tcp sport . tcp dport != "
+      "@opened-output update @age-1 "))
+      << to_text(*starts);
   ASSERT_EQ(second.sets.size(), 1u);
   EXPECT_EQ(second.sets[0].name, "age-2");
   EXPECT_TRUE(second.chains.empty());
   Compiler other(kLoopback, false);
   other.know_set("excess-7");
-  EXPECT_EQ(other.compile({rule}).sets[1].name, "age-8");
+  EXPECT_EQ(other.compile({rule}).sets[2].name, "age-8");
 }
 
 }  // namespace
