@@ -16,8 +16,9 @@ namespace {
 constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
 // TCP gives a SYN up after some 127 s (tcp_syn_retries 6); each retransmission renews the element.
 constexpr std::uint64_t kHandshakeTimeout_ms = 5 * 60 * 1000;
-// A SYN that was repeated while its answer was on its way comes by this long after the handshake at most.
-constexpr std::uint64_t kOpenedTimeout_ms = 10 * 1000;
+// A SYN that was repeated before its answer came is on its way when the handshake ends: it comes by within a moment.
+// The shorter this is, the less it matters to a flow of the same ports whose predecessor ended unseen at this hook.
+constexpr std::uint64_t kOpenedTimeout_ms = 1000;
 
 const nft::Flags kBegins{kSyn | kAck, kSyn, false};
 const nft::Flags kAnswers{kSyn | kAck, kSyn | kAck, false};
@@ -88,14 +89,15 @@ std::string Helpers::handshake() {
   chain();
   const auto after = chain(rule_.hook, "-after", 1);
   const nft::Remember forth{Change::update, name, false}, back{Change::update, name, true},
-      gone{Change::remove, name, false};
+      gone{Change::remove, name, false}, answers_gone{Change::remove, name, true};
   put(before, Direction::to_server, {kBegins, nft::Member{opened, true}, forth, back}, "handshake begins");
   // A repeated SYN,ACK begets another last ACK, which is the handshake's too.
   put(before, Direction::to_client, {kAnswers, forth, back}, "handshake is answered");
   put(before, Direction::to_server, {kCloses, nft::Remember{Change::remove, opened, false}}, "client closes");
   put(before, Direction::to_client, {kAborts, nft::Remember{Change::remove, opened, true}}, "server aborts");
   put(after, Direction::to_server,
-      {kEnds, nft::Member{name, false}, nft::Remember{Change::update, opened, false}, gone}, "handshake is over");
+      {kEnds, nft::Member{name, false}, gone, answers_gone, nft::Remember{Change::update, opened, false}},
+      "handshake is over");
   put(after, Direction::to_client, {kAnswers, gone}, "handshake's answer is through");
   return name;
 }

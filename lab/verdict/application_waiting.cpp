@@ -79,12 +79,6 @@ bool awaited_something_else(const Case& one) {
   return c.deed && c.deed->untold && (!c.then[c.victim].written || one.conn.acts[c.victim].last_write.t > c.at.t);
 }
 
-// The server's socket was still in SYN_RECV when the victim gave up: what opens it only then explains nothing.
-bool unopened(const Case& one) {
-  const auto& opened = one.conn.left_syn_recv.server;
-  return one.conn.in_syn_recv && (!opened || opened.t > one.until());
-}
-
 Finding alone(const Case& one, std::string_view name, const Standstill& s) {
   auto result = finding(one, name, one.conn.handshake_at ? one.conn.handshake_at.t : one.conn.began.t);
   result.chosen = true;
@@ -118,24 +112,25 @@ std::optional<Finding> find_not_accepting(const Case& one) {
   if ((s->lost || s->given_up) && !deferred) return std::nullopt;
   // Still in SYN_RECV, or never seen past it: the handshake's last ACK may be what is missing.
   const auto& server = one.conn.socket.server;
-  const bool opened = one.conn.left_syn_recv.server || (server && server->state.state == "ESTABLISHED") ||
-                      one.conn.stream.server.answered;
+  const bool opened =
+      one.conn.opening.at || (server && server->state.state == "ESTABLISHED") || one.conn.stream.server.answered;
   // The handshake's last ACK reached the server's end, nothing ate it there, the queue had room, and still the kernel
   // keeps the connection back: what a listener with TCP_DEFER_ACCEPT does (tcp_check_req, net/ipv4/tcp_minisocks.c).
   const auto& facts = one.facts;
-  const bool held = unopened(one);
+  const bool held = one.kept_in_syn_recv();
   const bool kept_back = !deferred && held && one.conn.stream.server.answered && !one.conn.stream.client.first_data &&
                          facts.complete("nft-trace") && facts.complete("counters") &&
                          facts.counter("TcpExtListenOverflows") == 0;
-  if (held && !deferred && !kept_back) return std::nullopt;
+  const bool unopened = held || (server && server->state.state == "SYN_RECV");
+  if (unopened && !deferred && !kept_back) return std::nullopt;
   auto result = alone(one, "application/not-accepting", *s);
-  if (!held && server && server->state.inode == 0)
+  if (!unopened && server && server->state.inode == 0)
     result.mechanism.insert(
         result.mechanism.begin(),
         record("sockets",
                fmt::format("the server's socket is {} and attached to no file: not accepted", server->state.state),
                server->at));
-  if (!held && queue && queue->most_waiting > 0)
+  if (!unopened && queue && queue->most_waiting > 0)
     result.mechanism.insert(
         result.mechanism.begin(),
         record("sockets", fmt::format("the listener's accept queue holds {} of {}", queue->most_waiting, queue->limit),
@@ -155,8 +150,11 @@ std::optional<Finding> find_not_accepting(const Case& one) {
   if (kept_back) {
     result.mechanism.insert(
         result.mechanism.begin(),
-        record("sockets", "the server's socket is in SYN_RECV although the handshake's last ACK came",
-               one.conn.in_syn_recv));
+        one.conn.in_syn_recv
+            ? record("sockets", "the server's socket is in SYN_RECV although the handshake's last ACK came",
+                     one.conn.in_syn_recv)
+            : record("kernel", "the server's socket left SYN_RECV only when the client had given up",
+                     one.conn.opening.at));
     result.doubts.push_back("whether the listener defers accept was not seen");
   }
   if (!opened && !deferred && !kept_back)

@@ -113,6 +113,22 @@ bool Case::loopback() const {
   return std::all_of(facts.wire_namespaces.begin(), facts.wire_namespaces.end(), [](auto& n) { return n.empty(); });
 }
 
+// A look is told by when it was asked, and may meet what came a moment later.
+std::optional<std::int64_t> Case::opened_at() const {
+  const auto& opening = conn.opening;
+  if (!opening.at) return std::nullopt;
+  const auto& fin = conn.stream.client.fin;
+  return opening.closing && fin ? std::max(opening.at.t, fin.t) : opening.at.t;
+}
+
+bool Case::kept_in_syn_recv() const {
+  const auto opened = opened_at();
+  if (conn.opening.exact) return *opened > until();
+  const auto& last_ack = conn.stream.server.acked_at;
+  const bool seen = conn.in_syn_recv && last_ack && conn.in_syn_recv.t > last_ack.t;
+  return seen && (!opened || *opened > until());
+}
+
 std::optional<bool> Case::unaccepted() const {
   if (complaint && conn.acts.server.accepted && conn.acts.server.accepted.t > until()) return true;
   if (conn.acts.server.accepted || conn.acts.server.last_read || conn.acts.server.last_write ||

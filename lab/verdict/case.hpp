@@ -82,7 +82,10 @@ class Case {
   // That end was inside a read, its queue had been seen empty behind earlier bytes, and the last look met what had come
   // a moment before: its thread had only not been woken yet.
   bool just_reached(Who reader) const;
-  bool accepted() const;                   // the server's program took it out of the queue, as far as can be known
+  bool accepted() const;  // the server's program took it out of the queue, as far as can be known
+  // When the server's end was past SYN_RECV, as late as what is known of it allows; nothing: not seen.
+  std::optional<std::int64_t> opened_at() const;
+  bool kept_in_syn_recv() const;           // it was in SYN_RECV yet when the victim gave up, behind the handshake
   std::optional<bool> unaccepted() const;  // when the victim gave up; true or false where it is known
   bool acts_known(Who who) const;          // every call of its holders would have been seen
   Closer closer(Who who) const;

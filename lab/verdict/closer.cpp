@@ -18,9 +18,6 @@ constexpr std::int64_t kSlack = 300'000;
 // The closing segment follows within this on the end of the process that held the connection.
 constexpr std::int64_t kAtOnce = 100'000'000;
 
-// How long becoming another program may take where the kernel names the process in which the socket was closed.
-constexpr std::int64_t kBecoming = 2'000'000'000;
-
 // When the end closed: by its segment, or else not later than the victim complained.
 struct Moment {
   bool seen = false;  // on the wire
@@ -148,13 +145,13 @@ std::optional<std::uint64_t> unread_by(const Case& one, Who who) {
   return std::nullopt;
 }
 
-// By when an exec has closed what it closes. A step is told before its process becomes another program, and on a busy
-// machine that takes a while; the longer it takes, the likelier it is that the new program closed it.
-std::int64_t became_by(const Case& one, Who who, const Process& process, const Moment& at) {
+// The kernel names the process and the call in which a socket was closed. Without its word: a step is told before its
+// process becomes another program, and the longer that takes, the likelier it is that the new program closed it.
+bool closed_by_exec(const Case& one, Who who, const Process& process, const Moment& at) {
   const auto& exec = *process.became;
-  if (!exec.step) return exec.end;
-  const bool named = one.conn.kernel_closed_by[who] == process.pid && !ended_then(process, at);
-  return exec.end + (named ? kBecoming : kAtOnce);
+  const auto& told = one.conn.kernel_closed[who];
+  if (!told.call.empty()) return told.pid == process.pid && told.call.starts_with("exec");
+  return !at.after(exec.step ? exec.end + kAtOnce : exec.end);
 }
 
 // Close-on-exec closes without a call on the descriptor, before the new program begins.
@@ -166,7 +163,7 @@ const Process* became_another(const Case& one, Who who, const Moment& at) {
     if (!process || !process->became) continue;
     const auto& exec = *process->became;
     if (exec.start < last_act || exec.start > at.t + kSlack) continue;
-    if (!at.after(became_by(one, who, *process, at))) return process;
+    if (closed_by_exec(one, who, *process, at)) return process;
   }
   return nullptr;
 }
@@ -241,7 +238,7 @@ Moment moment_of(const Case& one, Who who) {
   if (seen) at.left = at.t;
   // Bytes that are still to be sent hold the FIN back.
   const auto& told = one.conn.kernel_closed[who];
-  if (told && told.t <= at.t) at.left = told.t;
+  if (told.at && told.at.t <= at.t) at.left = told.at.t;
   return at;
 }
 

@@ -66,10 +66,9 @@ void take_over(Conn& conn, Conn& shell, Who who) {
   for (const auto look : {&Conn::socket, &Conn::gone, &Conn::before, &Conn::alive})
     if (auto& mine = (conn.*look)[who]; !mine) mine = std::move((shell.*look)[who]);
   conn.holders[who].merge(shell.holders[who]);
-  earlier(conn.left_syn_recv[who], shell.left_syn_recv[who]);
   if (conn.built[who].empty()) conn.built[who] = std::move(shell.built[who]);
-  earlier(conn.kernel_closed[who], shell.kernel_closed[who]);
-  if (!conn.kernel_closed_by[who]) conn.kernel_closed_by[who] = shell.kernel_closed_by[who];
+  auto &mine = conn.kernel_closed[who], &theirs = shell.kernel_closed[who];
+  if (theirs.at && (!mine.at || theirs.at.t < mine.at.t)) mine = std::move(theirs);
   earlier(conn.retransmit[who], shell.retransmit[who]);
 }
 
@@ -82,6 +81,7 @@ void Ledger::join(std::size_t shell, std::size_t whole) {
   auto& conn = facts_.conns[whole];
   for (const Who who : {Who::client, Who::server}) take_over(conn, from, who);
   if (from.in_syn_recv.t > conn.in_syn_recv.t) conn.in_syn_recv = from.in_syn_recv;
+  if (from.opening.at && (!conn.opening.at || (from.opening.exact && !conn.opening.exact))) conn.opening = from.opening;
   conn.complaints.insert(conn.complaints.begin(), from.complaints.begin(), from.complaints.end());
   conn.handshake |= from.handshake;
   earlier(conn.handshake_at, from.handshake_at);

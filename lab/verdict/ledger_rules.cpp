@@ -190,17 +190,13 @@ void Ledger::take(const evidence::KernelEvent& event, Mark mark) {
   } else if (event.kind == "state") {
     const bool leaves = event.old_state == "ESTABLISHED" && (event.state == "FIN_WAIT1" || event.state == "CLOSE");
     if (leaves || (event.old_state == "CLOSE_WAIT" && event.state == "LAST_ACK"))
-      if (!conn.kernel_closed[found.from]) {
-        conn.kernel_closed[found.from] = mark;
-        // A reset takes it to CLOSE in whatever process the segment finds running.
-        if (event.state != "CLOSE") conn.kernel_closed_by[found.from] = event.pid;
-      }
+      if (auto& closing = conn.kernel_closed[found.from]; !closing.at) closing = {mark, event.pid, event.call};
     if (found.from == Who::client && event.state == "ESTABLISHED" && !conn.handshake) {
       conn.handshake = true;
       conn.handshake_at = mark;
     }
-    if (found.from == Who::server && event.old_state == "SYN_RECV" && !conn.left_syn_recv.server)
-      conn.left_syn_recv.server = mark;
+    if (found.from == Who::server && event.old_state == "SYN_RECV" && !conn.opening.exact)
+      conn.opening = {.at = mark, .exact = true};
   }
 }
 

@@ -63,8 +63,8 @@ std::optional<Finding> limits::find_accept_queue(const Case& one) {
   if (!one.complaint || one.unconnected() || one.victim() != Who::client) return std::nullopt;
   const auto by_then = [&](const Mark& mark) { return mark && mark.t <= one.until(); };
   // The next repetition that finds room opens it, for a client that may have given up meanwhile.
-  const auto& opened = one.conn.left_syn_recv.server;
-  if (by_then(one.conn.acts.server.accepted) || by_then(opened)) return std::nullopt;
+  const auto opened = one.opened_at();
+  if (by_then(one.conn.acts.server.accepted) || (opened && *opened <= one.until())) return std::nullopt;
   const auto& server = one.conn.socket.server;
   const bool never_open = opened || !server || server->state.state == "SYN_RECV";
   const auto* told_by = overflow(one);

@@ -58,7 +58,7 @@ class KernelProbe {
 
   // Loads and attaches. Throws Unavailable with the reason ("built without BPF", "needs root", no BTF, …).
   static std::unique_ptr<KernelProbe> load(Wanted wanted);
-  // What load() would say here; "" when it can. Loads nothing: for `lab doctor` and for reports.
+  // What load() says before it tries: root, the kernel's BTF. Loads nothing.
   static std::string why_not();
 
   virtual ~KernelProbe() = default;

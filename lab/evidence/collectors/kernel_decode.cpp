@@ -40,6 +40,17 @@ std::string text(const char* chars, std::size_t most) { return {chars, ::strnlen
 // of every namespace to a fanout group, and calls this a drop without a reason.
 bool is_tap(std::string_view where) { return where.starts_with("packet_rcv") || where.starts_with("tpacket_rcv"); }
 
+// Only a call of its own, or its task's end, takes a socket there (tcp_close_state, net/ipv4/tcp.c); elsewhere it gets
+// by a segment too, in whatever task that finds running.
+bool closes_itself(const KernelEvent& event) { return event.state == "FIN_WAIT1" || event.state == "LAST_ACK"; }
+
+std::string call_name(__s32 number) {
+  if (number == RAW_ENDS) return "exit";
+  if (number < 0) return "";
+  const auto* known = known_call(static_cast<unsigned>(number));
+  return known ? known->name : std::to_string(number);
+}
+
 Event signal(const raw_signal& raw) {
   SignalSent sent;
   sent.signal = raw.signal;
@@ -195,6 +206,7 @@ std::optional<Event> Decoder::packet(const raw_packet& raw) {
   if (kind == RAW_STATE) {
     event.old_state = tcp_state_name(static_cast<unsigned>(raw.old_state));
     event.state = tcp_state_name(static_cast<unsigned>(raw.new_state));
+    if (closes_itself(event)) event.call = call_name(raw.call);
   }
   if (kind == RAW_RETRANSMIT) {
     const auto& at = facts_.layout;

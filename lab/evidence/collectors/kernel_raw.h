@@ -90,6 +90,8 @@ struct raw_sock {
   __u8 common[RAW_COMMON]; /* struct sock_common */
 };
 
+#define RAW_NO_CALL -1 /* in none, or in one with other numbers */
+#define RAW_ENDS -2    /* none any more: the task is on its way out */
 struct raw_packet {
   struct raw_header header;
   struct raw_sock sock;
@@ -97,6 +99,8 @@ struct raw_packet {
   __u32 reason; /* ~0: the kernel gives none */
   __s32 pid;
   __s32 old_state, new_state;
+  __s32 call; /* RAW_STATE: the current task's system call, by number, or one of these */
+  __u32 pad;
   __u8 cb[48]; /* sk_buff's control block, where TCP keeps what it queued */
   __u8 headers[RAW_HEADERS];
   char where[RAW_WHERE];

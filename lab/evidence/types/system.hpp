@@ -19,6 +19,8 @@ struct KernelEvent {
   std::uint32_t seq = 0, length = 0;
   std::uint64_t socket = 0;  // the kernel's socket, as an opaque number
   int pid = 0;               // current task, where it is one of the sandbox's
+  std::string call;  // "state" to FIN_WAIT1 or LAST_ACK: the system call that the task closed it in, "exit" where
+                     // it was ending; "" where that is not known
   bool operator==(const KernelEvent&) const = default;
   template <class A>
   void fields(A& a) {
@@ -34,6 +36,7 @@ struct KernelEvent {
     a("len", length);
     a("sk", socket);
     a("pid", pid);
+    a("call", call);
   }
 };
 

@@ -54,6 +54,20 @@ struct KernelReset {  // TCP built a reset for this end
   Mark at;
 };
 
+// A state change away from ESTABLISHED or CLOSE_WAIT by that end itself, by the kernel's word.
+struct KernelClosing {
+  Mark at;
+  int pid = 0;       // the process in which it happened
+  std::string call;  // the system call that the process was in, "exit"; "": neither is known
+};
+
+// When the server's socket was past SYN_RECV.
+struct Opening {
+  Mark at;               // of a look: not earlier than it was first asked
+  bool exact = false;    // the kernel's word on the change
+  bool closing = false;  // a look met it in CLOSE_WAIT already: the client's FIN had come
+};
+
 struct Conn {
   Address client, server;
   bool known_order = false;  // which end opened it is certain
@@ -69,10 +83,9 @@ struct Conn {
   Both<std::optional<SocketFacts>> alive;   // last seen ESTABLISHED or CLOSE_WAIT: it had closed nothing yet
   Both<std::set<int>> holders;              // pids that socket diagnostics showed
   Mark in_syn_recv;                         // when the server's socket was last seen in SYN_RECV
-  Both<Mark> left_syn_recv;                 // when the server's socket was first seen past SYN_RECV
-  Both<std::vector<KernelReset>> built;     // resets that TCP built
-  Both<Mark> kernel_closed;                 // a state change away from ESTABLISHED by that end itself
-  Both<int> kernel_closed_by;               // the process in which that happened; 0: not told
+  Opening opening;
+  Both<std::vector<KernelReset>> built;  // resets that TCP built
+  Both<KernelClosing> kernel_closed;
   std::vector<Hits> hits;
   std::vector<IcmpFacts> icmp;
   std::vector<Complaint> complaints;

@@ -104,17 +104,20 @@ TEST_P(Faults, ARepeatedSynIsPartOfTheHandshake) {
 // The client had repeated its SYN before the answer came, and its repetition comes by last: data behind it is no last
 // ACK.
 TEST_P(Faults, ASynThatComesByLateOpensNothingAgain) {
-  in_namespace([] {
-    Ruleset ruleset(family(), flow(family()));
-    // At output the sender of a raw segment would be told.
-    ruleset.add({acting("it", RuleAction::drop,
-                        [](Rule& r) { r.match.after = after_handshake(), r.hook = scenario::Hook::prerouting; })});
-    Pair pair(family());
-    send_syn(family(), local_port(pair.client), 8080);
-    say(pair.client, "lost");
-    EXPECT_TRUE(wait_for_hits(ruleset, "it", 3));  // the SYN, the segment and a retransmission
-    EXPECT_EQ(peek(pair.server), "");
-  });
+  for (const auto direction : {Direction::to_server, Direction::to_client})
+    in_namespace([&] {
+      Ruleset ruleset(family(), flow(family()));
+      // At output the sender of a raw segment would be told.
+      ruleset.add({acting("it", RuleAction::drop, [&](Rule& r) {
+        r.match.after = after_handshake(), r.hook = scenario::Hook::prerouting, r.direction = direction;
+      })});
+      Pair pair(family());
+      send_syn(family(), local_port(pair.client), 8080);
+      const bool to_server = direction == Direction::to_server;
+      say(to_server ? pair.client : pair.server, "lost");
+      EXPECT_TRUE(wait_for_hits(ruleset, "it", to_server ? 3 : 2));  // the SYN; the segment and a retransmission
+      EXPECT_EQ(peek(to_server ? pair.server : pair.client), "");
+    });
 }
 
 // The same ports again, behind a connection that a reset of either end or a FIN closed.

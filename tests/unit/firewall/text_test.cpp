@@ -53,7 +53,7 @@ TEST(Text, ARuleIsPrintedAsNftPrintsIt) {
 		type inet_service . inet_service
 		size 65535
 		flags dynamic,timeout
-		timeout 10s
+		timeout 1s
 	}
 
 	chain output-before {
@@ -71,7 +71,7 @@ TEST(Text, ARuleIsPrintedAsNftPrintsIt) {
 
 	chain output-after {
 		type filter hook output priority filter + 1; policy accept;
-		tcp dport 8080 tcp flags ack / syn,rst,ack tcp sport . tcp dport @handshake-output update @opened-output { tcp sport . tcp dport } delete @handshake-output { tcp sport . tcp dport } counter packets 0 bytes 0 comment "lab: handshake is over"
+		tcp dport 8080 tcp flags ack / syn,rst,ack tcp sport . tcp dport @handshake-output delete @handshake-output { tcp sport . tcp dport } delete @handshake-output { tcp dport . tcp sport } update @opened-output { tcp sport . tcp dport } counter packets 0 bytes 0 comment "lab: handshake is over"
 		tcp sport 8080 tcp flags syn,ack / syn,ack delete @handshake-output { tcp sport . tcp dport } counter packets 0 bytes 0 comment "lab: handshake's answer is through"
 	}
 }

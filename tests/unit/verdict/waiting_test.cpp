@@ -123,6 +123,49 @@ TEST(NotAccepting, WhatOpensOnlyWhenTheClientGivesUpWasNotWaitingInTheQueue) {
   }
 }
 
+// A look that met the handshake itself says nothing about the wait behind it.
+TEST(NotAccepting, ALookInTheMiddleOfTheHandshakeIsNoDeferral) {
+  Story s;
+  s.listener("127.0.0.1:8080", 0, 16, {kServerPid}).waiting('S', "wait never").wire("C>S S").wire("S>C SA");
+  s.socket('S', {.state = "SYN_RECV", .inode = 0}).wire("C>S A").act('C', "connect");
+  s.process(kServerPid, "sleeping").recv_timeout('C', 100);
+  s.act('C', "close").wire("C>S FA").wire("S>C A").socket('S', {.state = "CLOSE_WAIT", .inode = 0}).end();
+  EXPECT_VERDICT(s, "application/not-accepting", "confirmed");
+  EXPECT_EQ(s.verdict().summary.find("defers"), std::string::npos) << told(s.verdict());
+}
+
+// The kernel tells the time: no look needs to have met it.
+TEST(NotAccepting, TheKernelTellsWhenItWasOpened) {
+  for (const bool too_late : {true, false}) {
+    const evidence::KernelEvent opens{.kind = "state",
+                                      .old_state = "SYN_RECV",
+                                      .state = "ESTABLISHED",
+                                      .source = *evidence::parse_address("127.0.0.1:8080"),
+                                      .target = *evidence::parse_address("127.0.0.1:45000")};
+    Story s;
+    s.listener("127.0.0.1:8080", 0, 16, {kServerPid}).waiting('S', "accept").connected();
+    if (!too_late) s.put(opens);
+    s.recv_timeout('C', 15).act('C', "close").wire("C>S FA");
+    if (too_late) s.put(opens);
+    s.listener("127.0.0.1:8080", 1, 16, {kServerPid}).socket('S', {.state = "CLOSE_WAIT", .inode = 0});
+    s.act('S', "accept").end();
+    EXPECT_EQ(s.verdict().cause, "application/not-accepting");
+    EXPECT_EQ(s.verdict().summary.find("defers") != std::string::npos, too_late) << told(s.verdict());
+  }
+}
+
+// A look is told by when it was asked: that it met CLOSE_WAIT, its end was opened by the FIN that came meanwhile.
+TEST(NotAccepting, ALookThatMetTheFinWasAskedBefore) {
+  Story s;
+  s.listener("127.0.0.1:8080", 0, 16, {kServerPid}).waiting('S', "accept").connected().wait(200);
+  s.socket('S', {.state = "SYN_RECV", .inode = 0}).process(kServerPid, "sleeping");
+  s.wait(199).socket('S', {.state = "CLOSE_WAIT", .inode = 0});
+  s.act('C', "recv 64", {.ms = 1, .ago = 400, .outcome = "timeout"}).act('C', "close").wire("C>S FA");
+  s.act('S', "accept").end();
+  EXPECT_VERDICT(s, "application/not-accepting", "likely");
+  EXPECT_NE(s.verdict().summary.find("defers"), std::string::npos) << told(s.verdict());
+}
+
 Story unread() {
   Story s;
   s.handshake()

@@ -43,7 +43,7 @@ static __always_inline __s32 thread_number(struct task_struct* task, const struc
 }
 
 /* In all its life: what /proc/PID/task/TID/schedstat tells second. The compiler must not put off the load until after a
-   branch that picks another object: verifiers before Linux 6.4 want one kind of pointer for each instruction. */
+   branch that picks another object: the verifier of Linux 6.1 wants one kind of pointer for each instruction. */
 static __always_inline __s64 queued(void) {
   struct task_struct* task = bpf_get_current_task_btf();
   __s64 delay = -1;

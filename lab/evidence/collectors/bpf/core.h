@@ -86,6 +86,7 @@ struct sched_info { /* CONFIG_SCHED_INFO */
 struct task_struct {
   struct thread_info thread_info;
   struct sched_info sched_info;
+  unsigned int flags;
   int exit_code;
   int tgid;
   struct task_struct* real_parent;

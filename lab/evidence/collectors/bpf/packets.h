@@ -2,7 +2,7 @@
 #ifndef LAB_BPF_PACKETS_H
 #define LAB_BPF_PACKETS_H
 
-#include "common.h"
+#include "task.h"
 
 /* By the user namespace that owns it: a sandbox may have several. */
 static __always_inline const struct raw_sandbox* sandbox_of_net(struct net* net) {
@@ -83,6 +83,17 @@ int send_reset(struct bpf_raw_tracepoint_args* ctx) {
   return 0;
 }
 
+/* A file is closed for good on the way out of the call that gave it up (task work): the registers still tell which, for
+ * execve, too, whose new program has not begun then. */
+static __always_inline __s32 current_call(void) {
+  struct task_struct* task = bpf_get_current_task_btf();
+  if (task->flags & PF_EXITING) return RAW_ENDS;
+#if defined(__TARGET_ARCH_x86)
+  if (task->thread_info.status & COMPAT_TASK) return RAW_NO_CALL;
+#endif
+  return CALL_NUMBER(registers());
+}
+
 static __always_inline int of_socket(const struct sock* sk, __u32 kind, int old_state, int new_state) {
   const struct raw_sandbox* sandbox = sandbox_of_sock(sk);
   struct raw_packet* event;
@@ -91,6 +102,7 @@ static __always_inline int of_socket(const struct sock* sk, __u32 kind, int old_
   if (!event) return 0;
   event->old_state = old_state;
   event->new_state = new_state;
+  event->call = event->pid ? current_call() : RAW_NO_CALL;
   submit(event);
   return 0;
 }
