@@ -14,6 +14,21 @@ bool buffer_reason(const std::string& reason) {
          reason == "SOCKET_BACKLOG" || reason == "PROTO_MEM" || reason == "RCVQ_FULL";
 }
 
+// More to send than the window holds, and nothing under way: it waits for the window to open.
+bool in_dribs(const evidence::SocketState& sending) {
+  return sending.timer == "probe" && sending.not_sent > sending.send_window && sending.send_window > 0 &&
+         sending.unacked == 0;
+}
+
+// The same look found its queue empty while the victim waited already: bytes that a later one meets came a moment
+// before, and explain nothing of the wait.
+bool was_drained(const Case& one, Who receiver) {
+  const auto &mine = one.conn.before[receiver], &sending = one.conn.before[other(receiver)];
+  const auto& waits = one.complaint->deed;
+  return mine && sending && waits && mine->at.t > waits->start && mine->state.receive_queue == 0 &&
+         in_dribs(sending->state) && sending->at.t > waits->start;
+}
+
 }  // namespace
 
 std::optional<Finding> find_receive_buffer(const Case& one) {
@@ -22,13 +37,10 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
     const auto& conn = one.conn;
     const Who sender = other(receiver);
     const bool shut = conn.stream[receiver].zero_window && conn.stream[receiver].window == 0;
-    // More to send than the window holds, and nothing under way: the sender waits for it to open. What a rule eats on
-    // its way out looks the same: TCP takes that for a full queue and tries again (tcp_send_probe0,
-    // net/ipv4/tcp_output.c).
+    // What a rule eats on its way out looks the same: TCP takes that for a full queue and tries again
+    // (tcp_send_probe0, net/ipv4/tcp_output.c).
     const auto& sending = conn.socket[sender];
-    const bool slit = open_hits(one, true).empty() && sending && sending->state.timer == "probe" &&
-                      sending->state.not_sent > sending->state.send_window && sending->state.send_window > 0 &&
-                      sending->state.unacked == 0;
+    const bool slit = open_hits(one, true).empty() && sending && in_dribs(sending->state);
     const bool narrow = shut || slit;
     const bool lacking =
         one.gap(sender).any || narrow || one.complaint->then[sender].written > one.complaint->then[sender].delivered;
@@ -39,6 +51,7 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
         (one.acts_known(receiver) && one.complaint->then[sender].read >= one.complaint->then[sender].delivered);
     const bool reached = !drained && one.just_reached(receiver);
     if (!drained && !reached) continue;
+    const bool unsure = reached && !was_drained(one, receiver);
     const Hits* told_by = nullptr;
     for (const auto& hits : conn.hits)
       if (!hits.rule && buffer_reason(hits.reason) && hits.from == sender && hits.open_first) told_by = &hits;
@@ -49,7 +62,7 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
     if (!told_by && counter.empty() && !narrow) continue;
     if (!told_by && !narrow && !open_hits(one, true).empty()) continue;
     const auto since = conn.handshake_at ? conn.handshake_at.t : conn.began.t;
-    auto result = finding(one, "limits/receive-buffer", reached ? conn.stream[sender].fresh.t : since);
+    auto result = finding(one, "limits/receive-buffer", unsure ? conn.stream[sender].fresh.t : since);
     result.by = by_text(one, receiver);
     if (told_by)
       result.mechanism.push_back(
@@ -70,7 +83,7 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
       result.mechanism.push_back(
           record("wire", fmt::format("the {} advertises a window of 0 although its program reads", name_of(receiver)),
                  conn.stream[receiver].zero_window));
-    if (reached)
+    if (unsure)
       result.doubts.push_back(fmt::format("the {} was inside a read with {} in its queue", name_of(receiver),
                                           plural(seen->state.receive_queue, "byte")));
     if (!told_by && !narrow) result.doubts.push_back("the counter does not say which connection it was");

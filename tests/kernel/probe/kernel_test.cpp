@@ -64,6 +64,33 @@ TEST(Kernel, StatesFollowBothEnds) {
   EXPECT_THAT(client, testing::ElementsAre("CLOSE SYN_SENT", "SYN_SENT ESTABLISHED", "ESTABLISHED CLOSE"));
 }
 
+// A child of each kind has the accepted end alone, and gives it up in its own way.
+TEST(Kernel, AStateNamesTheCallThatClosed) {
+  NEEDS_BPF();
+  constexpr const char* ways = R"(
+import os, signal, socket
+l = socket.socket(); l.bind(('127.0.0.1', 8080)); l.listen(5)
+def execs(a): os.set_inheritable(a.fileno(), False); os.execv('/bin/true', ['true'])
+def dies(a): os.kill(os.getpid(), signal.SIGKILL)
+def inherits(a): os.set_inheritable(a.fileno(), True); os.execv('/bin/true', ['true'])
+for way in (lambda a: a.close(), lambda a: a.shutdown(socket.SHUT_WR), execs, lambda a: os._exit(0), dies, inherits):
+    c = socket.socket(); c.connect(('127.0.0.1', 8080)); a, _ = l.accept()
+    child = os.fork()
+    if child == 0:
+        c.close(); l.close()
+        way(a)
+        os._exit(0)
+    a.close()
+    c.recv(1)
+    os.waitpid(child, 0)
+    c.close()
+)";
+  std::vector<std::string> calls;
+  for (const auto& state : by_bpf(script(ways)).kernel("state"))
+    if (state.source.port == 8080 && state.state == "FIN_WAIT1") calls.push_back(state.call);
+  EXPECT_THAT(calls, testing::ElementsAre("close", "shutdown", "execve", "exit", "exit", "exit"));
+}
+
 TEST(Kernel, ADropNamesTheHookThatAteIt) {
   NEEDS_BPF();
   auto play = script(R"(

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/syscall.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -177,6 +178,23 @@ TEST(Decoder, AResetOnCloseKeepsTheAddressesItsSocketHad) {
   EXPECT_EQ(event.state, "CLOSE");
   EXPECT_EQ(to_string(event.source), "127.0.0.1:8080");
   EXPECT_EQ(to_string(event.target), "127.0.0.1:45434");
+}
+
+TEST(Decoder, AChangeOfItsOwnNamesTheCall) {
+  constexpr unsigned kFinWait1 = 4, kClose = 7, kLastAck = 9;
+  const struct {
+    unsigned state;
+    int call;
+    const char* name;
+  } cases[] = {{kFinWait1, SYS_execve, "execve"}, {kLastAck, SYS_close, "close"}, {kFinWait1, RAW_ENDS, "exit"},
+               {kFinWait1, RAW_NO_CALL, ""},      {kClose, SYS_execve, ""},       {kLastAck, 511, "511"}};
+  for (const auto& each : cases) {
+    Decoder decoder(some_kernel());
+    auto raw = packet_of(RAW_STATE, socket_of(0x10, 8080, 45434, 1));
+    raw.new_state = static_cast<int>(each.state);
+    raw.call = each.call;
+    EXPECT_EQ(only(decoder, raw).call, each.name) << each.state << ' ' << each.call;
+  }
 }
 
 TEST(Decoder, TheSameMemoryMayBecomeAnotherSocket) {

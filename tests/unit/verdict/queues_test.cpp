@@ -124,6 +124,28 @@ TEST(ReceiveBuffer, MetBeforeItsReaderWasWoken) {
   EXPECT_VERDICT(s, "limits/receive-buffer", "likely");
 }
 
+// A look before, in the same wait, had met the queue empty and the sender with more than the window holds.
+TEST(ReceiveBuffer, MetWithBytesAndEmptyBefore) {
+  struct {
+    std::int64_t waits;  // ms; the looks are 250 and 50 before its end
+    std::uint32_t earlier;
+    const char* timer;
+    bool sure;
+  } cases[] = {{500, 0, "probe", true}, {200, 0, "probe", false}, {500, 0, "retransmit", false}};
+  for (const auto& each : cases) {
+    Story s;
+    s.handshake().waiting('S', "recv-exactly 4096").act('C', "send 4096", {.bytes = 4096});
+    s.wire("C>S PA 1:1001").wire("S>C A win=500").wait(300);
+    s.socket('C', {.timer = each.timer, .not_sent = 3000, .pids = {kClientPid}, .send_window = 500});
+    s.socket('S', {.rq = each.earlier, .pids = {kServerPid}}).wait(199);
+    s.wire("C>S PA 1001:1501").wire("S>C A win=500");
+    s.socket('C', {.timer = "probe", .not_sent = 2500, .pids = {kClientPid}, .send_window = 500});
+    s.socket('S', {.rq = 500, .pids = {kServerPid}}).process(kServerPid, "sleeping").wait(50);
+    s.act('C', "recv 64", {.ms = 1, .ago = each.waits, .outcome = "timeout"}).end();
+    EXPECT_VERDICT(s, "limits/receive-buffer", each.sure ? "confirmed" : "likely");
+  }
+}
+
 // It was inside the read that then took them.
 TEST(NotReading, AReaderThatWasWokenTooLate) {
   Story s;
