@@ -9,10 +9,10 @@
 //                   the faults by the handshake's last ACK, for the answers by the SYN,ACK. A flow that was there
 //                   before the rule is in no such set, so that all of it counts as behind the handshake. No conntrack
 //                   is needed: the first ct rule of a namespace changes what is measured.
-//   opened-HOOK     flows whose handshake was over a second ago at most, until their client closes or their server
+//   opened-HOOK     flows whose handshake was over three seconds ago at most, until their client closes or their server
 //                   aborts: a SYN of theirs is a repetition that comes by late. It begins nothing and renews no age.
-//                   Flows of the same ports and other addresses share an element here as in all sets: where two begin
-//                   within that second, the second one's SYN is taken for a late one, and its repetition begins it.
+//                   Flows of the same ports and other addresses share an element here as in all sets, and so do those
+//                   whose predecessor ended unseen at this hook: within that time the rule meets their SYN, too.
 //   age-N           flows younger than `after = { time }`: the first SYN's element times out.
 //   excess-N        flows that were over the limit of `connections` when they began (connlimit counts a connection
 //                   only where it is still unconfirmed, hence at the hook that its SYN meets first).

@@ -18,7 +18,7 @@ constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
 constexpr std::uint64_t kHandshakeTimeout_ms = 5 * 60 * 1000;
 // A SYN that was repeated before its answer came is on its way when the handshake ends: it comes by within a moment.
 // The shorter this is, the less it matters to a flow of the same ports whose predecessor ended unseen at this hook.
-constexpr std::uint64_t kOpenedTimeout_ms = 1000;
+constexpr std::uint64_t kOpenedTimeout_ms = 3000;
 
 const nft::Flags kBegins{kSyn | kAck, kSyn, false};
 const nft::Flags kAnswers{kSyn | kAck, kSyn | kAck, false};

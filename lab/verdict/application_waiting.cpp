@@ -121,7 +121,7 @@ std::optional<Finding> find_not_accepting(const Case& one) {
   const bool kept_back = !deferred && held && one.conn.stream.server.answered && !one.conn.stream.client.first_data &&
                          facts.complete("nft-trace") && facts.complete("counters") &&
                          facts.counter("TcpExtListenOverflows") == 0;
-  const bool unopened = held || (server && server->state.state == "SYN_RECV");
+  const bool unopened = held || (!one.conn.opening.at && server && server->state.state == "SYN_RECV");
   if (unopened && !deferred && !kept_back) return std::nullopt;
   auto result = alone(one, "application/not-accepting", *s);
   if (!unopened && server && server->state.inode == 0)
@@ -150,11 +150,11 @@ std::optional<Finding> find_not_accepting(const Case& one) {
   if (kept_back) {
     result.mechanism.insert(
         result.mechanism.begin(),
-        one.conn.in_syn_recv
-            ? record("sockets", "the server's socket is in SYN_RECV although the handshake's last ACK came",
-                     one.conn.in_syn_recv)
-            : record("kernel", "the server's socket left SYN_RECV only when the client had given up",
-                     one.conn.opening.at));
+        one.conn.opening.exact
+            ? record("kernel", "the server's socket left SYN_RECV only when the client had given up",
+                     one.conn.opening.at)
+            : record("sockets", "the server's socket is in SYN_RECV although the handshake's last ACK came",
+                     one.conn.in_syn_recv));
     result.doubts.push_back("whether the listener defers accept was not seen");
   }
   if (!opened && !deferred && !kept_back)

@@ -117,15 +117,17 @@ bool Case::loopback() const {
 std::optional<std::int64_t> Case::opened_at() const {
   const auto& opening = conn.opening;
   if (!opening.at) return std::nullopt;
-  const auto& fin = conn.stream.client.fin;
-  return opening.closing && fin ? std::max(opening.at.t, fin.t) : opening.at.t;
+  auto fin = conn.stream.client.fin.t;
+  if (!fin && !conn.acts.client.closers.empty()) fin = conn.acts.client.closers.front().start;
+  return opening.closing ? std::max(opening.at.t, fin) : opening.at.t;
 }
 
 bool Case::kept_in_syn_recv() const {
   const auto opened = opened_at();
   if (conn.opening.exact) return *opened > until();
-  const auto& last_ack = conn.stream.server.acked_at;
-  const bool seen = conn.in_syn_recv && last_ack && conn.in_syn_recv.t > last_ack.t;
+  // A look that met the handshake itself proves nothing.
+  const auto& last_ack = conn.stream.server.acked_first;
+  const bool seen = conn.in_syn_recv && !(last_ack && conn.in_syn_recv.t < last_ack.t);
   return seen && (!opened || *opened > until());
 }
 

@@ -224,7 +224,11 @@ const Process* ended_with_it(const Case& one, Who who, const Moment& at) {
   for (const int pid : one.holders(who)) {
     const auto* process = one.facts.process(pid);
     if (!process || !may_have_ended(*process, at)) continue;
-    const int rank = 4 * !let_go(one.conn.acts[who], pid) + 2 * ended_then(*process, at) + (process->signal != 0);
+    const auto& told = one.conn.kernel_closed[who];
+    const bool named = !told.call.empty() && told.pid == pid, ends = told.call == "exit";
+    if (named && !ends) continue;  // it gave the connection up, and lived on
+    const int rank = 8 * (named && ends) + 4 * !let_go(one.conn.acts[who], pid) + 2 * ended_then(*process, at) +
+                     (process->signal != 0);
     if (rank < best || (rank == best && !process->signal)) continue;
     found = process;
     best = rank;

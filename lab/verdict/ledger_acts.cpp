@@ -95,7 +95,9 @@ Ledger::Found Ledger::place_connect(const Deed& deed, const Address& local, cons
     auto& conn = facts_.conns[i];
     if (conn.acts.client.connect || (conn.server != peer && conn.asked != peer)) continue;
     if (local.port && conn.client.port != local.port) continue;
-    if (conn.began.t >= deed.start - 1'000'000 && (deed.pending || conn.began.t <= deed.end + 20'000'000))
+    // A look is told by when it was asked, and may have met a SYN that came later.
+    const auto began = conn.stream.client.syn ? conn.stream.client.syn.t : conn.began.t;
+    if (began >= deed.start - 1'000'000 && (deed.pending || began <= deed.end + 20'000'000))
       return {&conn, Who::client};
   }
   auto found = make(local, peer, deed.mark);

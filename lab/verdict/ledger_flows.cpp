@@ -81,7 +81,9 @@ void Ledger::join(std::size_t shell, std::size_t whole) {
   auto& conn = facts_.conns[whole];
   for (const Who who : {Who::client, Who::server}) take_over(conn, from, who);
   if (from.in_syn_recv.t > conn.in_syn_recv.t) conn.in_syn_recv = from.in_syn_recv;
-  if (from.opening.at && (!conn.opening.at || (from.opening.exact && !conn.opening.exact))) conn.opening = from.opening;
+  const bool surer = from.opening.exact && !conn.opening.exact;
+  const bool earlier_one = from.opening.exact == conn.opening.exact && from.opening.at.t < conn.opening.at.t;
+  if (from.opening.at && (!conn.opening.at || surer || earlier_one)) conn.opening = from.opening;
   conn.complaints.insert(conn.complaints.begin(), from.complaints.begin(), from.complaints.end());
   conn.handshake |= from.handshake;
   earlier(conn.handshake_at, from.handshake_at);

@@ -51,7 +51,7 @@ void Ledger::take(const evidence::SocketState& socket, Mark mark) {
   conn.holders[who].insert(socket.pids.begin(), socket.pids.end());
   if (who == Who::server && socket.state == "SYN_RECV") conn.in_syn_recv = mark;
   if (who == Who::server && socket.state != "SYN_RECV" && socket.state != "CLOSE" && !conn.opening.at)
-    conn.opening = {.at = mark, .closing = socket.state == "CLOSE_WAIT"};
+    conn.opening = {.at = mark, .closing = socket.state == "CLOSE_WAIT" || socket.state == "LAST_ACK"};
   if (who == Who::client && socket.state == "ESTABLISHED" && !conn.handshake) {
     conn.handshake = true;
     conn.handshake_at = mark;

@@ -40,7 +40,7 @@ void acknowledged(Stream& stream, std::uint32_t ack, Mark mark) {
     stream.acked = ack;
   }
   if (news || !stream.answered) stream.acked_at = mark;
-  stream.answered = true;
+  if (!std::exchange(stream.answered, true)) stream.acked_first = mark;
 }
 
 bool over(const Conn& conn) {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "verdict/limits.hpp"
 #include "verdict/names.hpp"
@@ -20,13 +21,15 @@ bool in_dribs(const evidence::SocketState& sending) {
          sending.unacked == 0;
 }
 
-// The same look found its queue empty while the victim waited already: bytes that a later one meets came a moment
-// before, and explain nothing of the wait.
+// A look while the victim waited already met its queue empty and the sender held up: bytes that a later one meets came
+// a moment before, and explain nothing of the wait.
+constexpr std::int64_t kOneLook = 2'000'000;  // at both ends, in whatever namespaces they are
 bool was_drained(const Case& one, Who receiver) {
   const auto &mine = one.conn.before[receiver], &sending = one.conn.before[other(receiver)];
   const auto& waits = one.complaint->deed;
-  return mine && sending && waits && mine->at.t > waits->start && mine->state.receive_queue == 0 &&
-         in_dribs(sending->state) && sending->at.t > waits->start;
+  if (!mine || !sending || !waits || std::abs(mine->at.t - sending->at.t) > kOneLook) return false;
+  const bool meanwhile = mine->at.t > waits->start && mine->at.t <= one.complaint->at.t;
+  return meanwhile && mine->state.receive_queue == 0 && in_dribs(sending->state);
 }
 
 }  // namespace

@@ -40,8 +40,9 @@ std::string text(const char* chars, std::size_t most) { return {chars, ::strnlen
 // of every namespace to a fanout group, and calls this a drop without a reason.
 bool is_tap(std::string_view where) { return where.starts_with("packet_rcv") || where.starts_with("tpacket_rcv"); }
 
-// Only a call of its own, or its task's end, takes a socket there (tcp_close_state, net/ipv4/tcp.c); elsewhere it gets
-// by a segment too, in whatever task that finds running.
+// There a socket is taken by a call of its own or its task's end (tcp_close_state, net/ipv4/tcp.c); elsewhere it gets
+// by a segment too, in whatever task that finds running. The exception: what was shut down in SYN_RECV, by the last
+// ACK.
 bool closes_itself(const KernelEvent& event) { return event.state == "FIN_WAIT1" || event.state == "LAST_ACK"; }
 
 std::string call_name(__s32 number) {

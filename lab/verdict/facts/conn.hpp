@@ -57,15 +57,16 @@ struct KernelReset {  // TCP built a reset for this end
 // A state change away from ESTABLISHED or CLOSE_WAIT by that end itself, by the kernel's word.
 struct KernelClosing {
   Mark at;
-  int pid = 0;       // the process in which it happened
-  std::string call;  // the system call that the process was in, "exit"; "": neither is known
+  int pid = 0;  // the process in which it happened
+  std::string
+      call;  // the system call that the process was in, "exit"; "": not known, nor that it was the process's doing
 };
 
 // When the server's socket was past SYN_RECV.
 struct Opening {
   Mark at;               // of a look: not earlier than it was first asked
   bool exact = false;    // the kernel's word on the change
-  bool closing = false;  // a look met it in CLOSE_WAIT already: the client's FIN had come
+  bool closing = false;  // a look met it behind the client's FIN already
 };
 
 struct Conn {

@@ -23,6 +23,7 @@ struct Stream {
   Mark first, last, syn, first_data, last_data;  // data: new data only
   Mark fin, rst;                                 // the first of each
   Mark last_repeat, zero_window, acked_at;       // acked_at: when the other end last acknowledged something new
+  Mark acked_first;                              // and when first anything: behind a SYN,ACK, the handshake's last ACK
   Mark open_since;                               // the oldest byte that is not acknowledged yet was sent then
   bool taken = false;                            // the other end's queue was seen empty behind data of this one
   Mark fresh;     // new data was acknowledged first since then: none of it had come at that look

@@ -112,12 +112,30 @@ TEST_P(Faults, ASynThatComesByLateOpensNothingAgain) {
         r.match.after = after_handshake(), r.hook = scenario::Hook::prerouting, r.direction = direction;
       })});
       Pair pair(family());
-      send_syn(family(), local_port(pair.client), 8080);
+      send_segment(family(), local_port(pair.client), 8080, kSyn);
       const bool to_server = direction == Direction::to_server;
       say(to_server ? pair.client : pair.server, "lost");
       EXPECT_TRUE(wait_for_hits(ruleset, "it", to_server ? 3 : 2));  // the SYN; the segment and a retransmission
       EXPECT_EQ(peek(to_server ? pair.server : pair.client), "");
     });
+}
+
+// The repetition comes by between the answer and the last ACK: the answers' way is shut behind that, too.
+TEST_P(Faults, ASynBeforeTheLastAckOpensNothingBehindIt) {
+  in_namespace([] {
+    Ruleset ruleset(family(), flow(family()));
+    ruleset.add(
+        {counting("answers", [](Rule& r) { r.match.after = after_handshake(), r.direction = Direction::to_client; })});
+    const auto to_server = [](std::uint8_t flags) { send_segment(family(), 20000, 8080, flags); };
+    const auto to_client = [](std::uint8_t flags) { send_segment(family(), 8080, 20000, flags); };
+    to_server(kSyn);
+    to_client(kSyn | kAck);
+    to_server(kSyn);
+    to_server(kAck);
+    EXPECT_EQ(hits(ruleset, "answers"), 0u);
+    to_client(kPsh | kAck);
+    EXPECT_EQ(hits(ruleset, "answers"), 1u);
+  });
 }
 
 // The same ports again, behind a connection that a reset of either end or a FIN closed.

@@ -230,16 +230,16 @@ void send_icmp(Family family, std::uint8_t type, std::uint8_t code, std::uint16_
   sys::check(::sendto(raw.get(), message.data(), message.size(), 0, to.get(), to.size), "send ICMP");
 }
 
-void send_syn(Family family, std::uint16_t source, std::uint16_t target) {
+void send_segment(Family family, std::uint16_t source, std::uint16_t target, std::uint8_t flags) {
   const sys::Descriptor raw(sys::check(
       ::socket(family == Family::ipv4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_TCP), "raw socket"));
   tcphdr header{};
   header.th_sport = htons(source);
   header.th_dport = htons(target);
   header.th_off = 5;
-  header.th_flags = TH_SYN;
+  header.th_flags = flags;
   auto to = peer(family, 0);
-  sys::check(::sendto(raw.get(), &header, sizeof header, 0, to.get(), to.size), "send a SYN");
+  sys::check(::sendto(raw.get(), &header, sizeof header, 0, to.get(), to.size), "send a segment");
 }
 
 void talk(Family family, const std::string& first, const SocketOptions& options) {

@@ -69,9 +69,8 @@ void hear_end(const sys::Descriptor& socket);
 void send_icmp(scenario::Family family, std::uint8_t type, std::uint8_t code, std::uint16_t quoted_source,
                std::uint16_t quoted_target);
 
-// Sends one SYN over lo with these ports, as if an open connection's first came again. Its checksum is wrong: rules see
-// it, TCP does not.
-void send_syn(scenario::Family family, std::uint16_t source, std::uint16_t target);
+// Sends one segment without data over lo. Its checksum is wrong: rules see it, TCP does not.
+void send_segment(scenario::Family family, std::uint16_t source, std::uint16_t target, std::uint8_t flags);
 
 // A request, an answer, twice; then the client closes and the server after it. Both directions have data, FIN and ACK.
 void talk(scenario::Family family, const std::string& first = "GET /one", const SocketOptions& options = {});

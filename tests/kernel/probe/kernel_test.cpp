@@ -6,6 +6,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "played.hpp"
 #include "sandbox/confine.hpp"
@@ -64,7 +65,8 @@ TEST(Kernel, StatesFollowBothEnds) {
   EXPECT_THAT(client, testing::ElementsAre("CLOSE SYN_SENT", "SYN_SENT ESTABLISHED", "ESTABLISHED CLOSE"));
 }
 
-// A child of each kind has the accepted end alone, and gives it up in its own way.
+// A child of each kind has the accepted end alone, and gives it up in its own way; the last one behind the client's
+// FIN.
 TEST(Kernel, AStateNamesTheCallThatClosed) {
   NEEDS_BPF();
   constexpr const char* ways = R"(
@@ -73,22 +75,37 @@ l = socket.socket(); l.bind(('127.0.0.1', 8080)); l.listen(5)
 def execs(a): os.set_inheritable(a.fileno(), False); os.execv('/bin/true', ['true'])
 def dies(a): os.kill(os.getpid(), signal.SIGKILL)
 def inherits(a): os.set_inheritable(a.fileno(), True); os.execv('/bin/true', ['true'])
-for way in (lambda a: a.close(), lambda a: a.shutdown(socket.SHUT_WR), execs, lambda a: os._exit(0), dies, inherits):
+def closes(a): a.close()
+def shuts(a): a.shutdown(socket.SHUT_WR)
+def ends(a): os._exit(0)
+for way, first in ((closes, 0), (shuts, 0), (execs, 0), (ends, 0), (dies, 0), (inherits, 0), (closes, 1)):
     c = socket.socket(); c.connect(('127.0.0.1', 8080)); a, _ = l.accept()
+    r, w = os.pipe()
     child = os.fork()
     if child == 0:
-        c.close(); l.close()
+        os.close(w); c.close(); l.close()
+        os.read(r, 1)
         way(a)
         os._exit(0)
-    a.close()
+    a.close(); os.close(r)
+    if first: c.shutdown(socket.SHUT_WR)
+    os.close(w)
     c.recv(1)
     os.waitpid(child, 0)
     c.close()
 )";
-  std::vector<std::string> calls;
-  for (const auto& state : by_bpf(script(ways)).kernel("state"))
-    if (state.source.port == 8080 && state.state == "FIN_WAIT1") calls.push_back(state.call);
-  EXPECT_THAT(calls, testing::ElementsAre("close", "shutdown", "execve", "exit", "exit", "exit"));
+  const auto played = by_bpf(script(ways));
+  std::vector<std::string> told;
+  std::set<int> pids{played.pid};
+  for (const auto& state : played.kernel("state"))
+    if (state.source.port == 8080 && state.old_state != state.state &&
+        (state.state == "FIN_WAIT1" || state.state == "LAST_ACK")) {
+      told.push_back(state.state + " " + state.call);
+      pids.insert(state.pid);
+    }
+  EXPECT_THAT(told, testing::ElementsAre("FIN_WAIT1 close", "FIN_WAIT1 shutdown", "FIN_WAIT1 execve", "FIN_WAIT1 exit",
+                                         "FIN_WAIT1 exit", "FIN_WAIT1 exit", "LAST_ACK close"));
+  EXPECT_EQ(pids.size(), 8u) << "each child's own, and not the parent's";
 }
 
 TEST(Kernel, ADropNamesTheHookThatAteIt) {

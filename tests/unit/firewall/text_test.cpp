@@ -53,7 +53,7 @@ TEST(Text, ARuleIsPrintedAsNftPrintsIt) {
 		type inet_service . inet_service
 		size 65535
 		flags dynamic,timeout
-		timeout 1s
+		timeout 3s
 	}
 
 	chain output-before {

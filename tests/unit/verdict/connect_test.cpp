@@ -61,6 +61,28 @@ TEST(Connect, RefusedByARule) {
   EXPECT_EQ(s.verdict().culprit.kind, "rule");
 }
 
+// A look is told by when it was asked, here before the call began, and met the SYN of that call. Whose address went
+// with the failure is told by its port.
+TEST(Connect, RefusedAndALookThatWasAskedBeforeMetIt) {
+  Story s;
+  s.socket('C', {.state = "SYN_SENT", .pids = {kClientPid}}).wait(20).wire("C>S S 0").wire("S>C RA 0");
+  s.put(evidence::StepDone{.role = "client",
+                           .actor = "client",
+                           .pid = kClientPid,
+                           .tid = kClientPid,
+                           .verb = "connect",
+                           .step = "connect",
+                           .call = "connect",
+                           .outcome = "ECONNREFUSED",
+                           .error = ECONNREFUSED,
+                           .start_ns = s.now() - 5'000'000,
+                           .end_ns = s.now(),
+                           .local = *evidence::parse_address("0.0.0.0:45000"),
+                           .peer = *evidence::parse_address("127.0.0.1:8080")});
+  s.counter("TcpOutRsts", 1).end();
+  EXPECT_EQ(s.judge().connections.size(), 1u);
+}
+
 TEST(Connect, WrongFamily) {
   Story s;
   s.listener("[::1]:9999", 0, 16, {kServerPid}, "v6only")

@@ -213,6 +213,15 @@ TEST(CloseOnExec, LookAlikeTheNewProgramEnds) {
   EXPECT_VERDICT(killed, "application/killed", "confirmed");
 }
 
+// It closed the connection, went on, and ended later: the kernel's word is against its end.
+TEST(CloseOnExec, LookAlikeTheNewProgramClosesItAndEndsLater) {
+  for (const std::int64_t ms : {50, 300}) {
+    auto s = executed(ms, kServerPid, "close").recv_eof('C').close('C');
+    s.wait(100).exits(kServerPid, 0).end();
+    EXPECT_VERDICT(s, "application/closed", "likely");
+  }
+}
+
 TEST(CloseOnExec, OfAnEndThatWasClosedBefore) {
   Story s;
   s.handshake().send('C', 6).recv('S', 6).act('C', "shutdown-write").wire("C>S FA").wire("S>C A");

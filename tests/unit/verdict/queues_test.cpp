@@ -125,24 +125,55 @@ TEST(ReceiveBuffer, MetBeforeItsReaderWasWoken) {
 }
 
 // A look before, in the same wait, had met the queue empty and the sender with more than the window holds.
+struct Looked {
+  std::int64_t waits = 500;  // ms; the looks are 250 and 50 before its end
+  std::int64_t apart = 0;    // ms between the looks at the two ends
+  std::uint32_t earlier = 0;
+  const char* timer = "probe";
+  bool late = false;  // both looks are behind the wait
+};
+Story looked_twice(const Looked& how) {
+  Story s;
+  s.handshake().waiting('S', "recv-exactly 4096").act('C', "send 4096", {.bytes = 4096});
+  s.wire("C>S PA 1:1001").wire("S>C A win=500").wait(500);
+  const Story::Act waited{.ms = 1, .ago = how.waits, .outcome = "timeout"};
+  if (how.late) s.act('C', "recv 64", waited);
+  s.socket('C', {.timer = how.timer, .not_sent = 3000, .pids = {kClientPid}, .send_window = 500}).wait(how.apart);
+  s.socket('S', {.rq = how.earlier, .pids = {kServerPid}}).wait(199);
+  s.wire("C>S PA 1001:1501").wire("S>C A win=500");
+  s.socket('C', {.timer = "probe", .not_sent = 2500, .pids = {kClientPid}, .send_window = 500});
+  s.socket('S', {.rq = 500, .pids = {kServerPid}}).process(kServerPid, "sleeping").wait(50);
+  if (!how.late) s.act('C', "recv 64", waited);
+  return s.end();
+}
+
 TEST(ReceiveBuffer, MetWithBytesAndEmptyBefore) {
-  struct {
-    std::int64_t waits;  // ms; the looks are 250 and 50 before its end
-    std::uint32_t earlier;
-    const char* timer;
-    bool sure;
-  } cases[] = {{500, 0, "probe", true}, {200, 0, "probe", false}, {500, 0, "retransmit", false}};
-  for (const auto& each : cases) {
-    Story s;
-    s.handshake().waiting('S', "recv-exactly 4096").act('C', "send 4096", {.bytes = 4096});
-    s.wire("C>S PA 1:1001").wire("S>C A win=500").wait(300);
-    s.socket('C', {.timer = each.timer, .not_sent = 3000, .pids = {kClientPid}, .send_window = 500});
-    s.socket('S', {.rq = each.earlier, .pids = {kServerPid}}).wait(199);
-    s.wire("C>S PA 1001:1501").wire("S>C A win=500");
-    s.socket('C', {.timer = "probe", .not_sent = 2500, .pids = {kClientPid}, .send_window = 500});
-    s.socket('S', {.rq = 500, .pids = {kServerPid}}).process(kServerPid, "sleeping").wait(50);
-    s.act('C', "recv 64", {.ms = 1, .ago = each.waits, .outcome = "timeout"}).end();
-    EXPECT_VERDICT(s, "limits/receive-buffer", each.sure ? "confirmed" : "likely");
+  auto s = looked_twice({});
+  EXPECT_VERDICT(s, "limits/receive-buffer", "confirmed");
+}
+
+// The look before had met bytes, too: its reader may have been kept from them since.
+TEST(ReceiveBuffer, MetWithBytesTwice) {
+  Story s;
+  s.handshake().waiting('S', "recv-exactly 4096").act('C', "send 4096", {.bytes = 4096});
+  s.wire("C>S PA 1:1001").wire("S>C A win=500").wait(300);
+  for (const std::uint32_t queued : {0, 500, 700}) {
+    if (queued == 500) s.wait(100).wire("C>S PA 1001:1501").wire("S>C A win=500");
+    s.wait(10).socket('C', {.timer = "probe", .not_sent = 2500, .pids = {kClientPid}, .send_window = 500});
+    s.socket('S', {.rq = queued, .pids = {kServerPid}});
+  }
+  s.process(kServerPid, "sleeping").wait(50).act('C', "recv 64", {.ms = 1, .ago = 400, .outcome = "timeout"}).end();
+  EXPECT_VERDICT(s, "limits/receive-buffer", "likely");
+}
+
+TEST(ReceiveBuffer, MetWithBytesAndNotKnownToBeEmptyInTheWait) {
+  for (const Looked& how : {Looked{.waits = 200}, Looked{.timer = "retransmit"}, Looked{.apart = 5}}) {
+    auto s = looked_twice(how);
+    EXPECT_VERDICT(s, "limits/receive-buffer", "likely");
+  }
+  for (const Looked& how : {Looked{.earlier = 400}, Looked{.late = true}}) {
+    auto s = looked_twice(how);
+    EXPECT_NE(std::string(name_of(s.verdict().status)), "confirmed") << told(s.verdict());
   }
 }
 

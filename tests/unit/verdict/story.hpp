@@ -106,6 +106,7 @@ class Story {
               const std::string& rdst);
 
   Story& put(evidence::What what, bool read_time = false);
+  std::int64_t now() const { return now_; }
   Story& end();  // the run stops: what comes later is the lab's own
 
   const evidence::Timeline& timeline();

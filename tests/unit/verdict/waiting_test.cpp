@@ -123,6 +123,23 @@ TEST(NotAccepting, WhatOpensOnlyWhenTheClientGivesUpWasNotWaitingInTheQueue) {
   }
 }
 
+// What the server does behind that, and what the client acknowledges of it, changes nothing; nor do looks alone, where
+// the last ACK was not seen.
+TEST(NotAccepting, WhatTheServerDoesBehindThatOpensNothingEarlier) {
+  for (const auto* without : {"", "wire"})
+    for (const int overflows : {0, 1}) {
+      Story s;
+      s.listener("127.0.0.1:8080", 0, 16, {kServerPid}).waiting('S', "accept").connected();
+      s.wait(200).socket('S', {.state = "SYN_RECV", .inode = 0}).process(kServerPid, "sleeping").recv_timeout('C', 500);
+      s.act('C', "close").wire("C>S FA").socket('S', {.state = "CLOSE_WAIT", .inode = 0}).act('S', "accept");
+      s.act('S', "close").wire("S>C FA").wire("C>S A").counter("TcpExtListenOverflows", overflows).end();
+      s.drop_source(without);
+      const auto verdict = s.verdict();
+      EXPECT_NE(std::string(name_of(verdict.status)), "confirmed") << without << overflows << told(verdict);
+      EXPECT_EQ(verdict.summary.find("waits in the listen queue"), std::string::npos) << told(verdict);
+    }
+}
+
 // A look that met the handshake itself says nothing about the wait behind it.
 TEST(NotAccepting, ALookInTheMiddleOfTheHandshakeIsNoDeferral) {
   Story s;
@@ -132,6 +149,15 @@ TEST(NotAccepting, ALookInTheMiddleOfTheHandshakeIsNoDeferral) {
   s.act('C', "close").wire("C>S FA").wire("S>C A").socket('S', {.state = "CLOSE_WAIT", .inode = 0}).end();
   EXPECT_VERDICT(s, "application/not-accepting", "confirmed");
   EXPECT_EQ(s.verdict().summary.find("defers"), std::string::npos) << told(s.verdict());
+}
+
+// Nor that it was ever open.
+TEST(NotAccepting, ALookInTheMiddleOfTheHandshakeAlone) {
+  Story s;
+  s.listener("127.0.0.1:8080", 0, 16, {kServerPid}).waiting('S', "wait never").wire("C>S S").wire("S>C SA");
+  s.socket('S', {.state = "SYN_RECV", .inode = 0}).wire("C>S A").act('C', "connect");
+  s.process(kServerPid, "sleeping").recv_timeout('C', 100).end();
+  EXPECT_VERDICT(s, "unknown", "unknown");
 }
 
 // The kernel tells the time: no look needs to have met it.

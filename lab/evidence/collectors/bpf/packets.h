@@ -89,7 +89,9 @@ static __always_inline __s32 current_call(void) {
   struct task_struct* task = bpf_get_current_task_btf();
   if (task->flags & PF_EXITING) return RAW_ENDS;
 #if defined(__TARGET_ARCH_x86)
-  if (task->thread_info.status & COMPAT_TASK) return RAW_NO_CALL;
+  /* A task that becomes a 32-bit program has that one's number for execve (set_personality_ia32) already. */
+  if (task->thread_info.status & COMPAT_TASK)
+    return CALL_NUMBER(registers()) == COMPAT_EXECVE ? SYS_EXECVE : RAW_NO_CALL;
 #endif
   return CALL_NUMBER(registers());
 }

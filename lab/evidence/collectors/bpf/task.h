@@ -27,8 +27,10 @@ struct {
 #define MPTCP_PROTOCOL 262
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000
-#define COMPAT_TASK 2 /* TS_COMPAT, arch/x86/include/asm/thread_info.h: a 32-bit call, with other numbers */
-#define PF_EXITING 4  /* include/linux/sched.h */
+#define COMPAT_TASK 2    /* TS_COMPAT, arch/x86/include/asm/thread_info.h: a 32-bit call, with other numbers */
+#define COMPAT_EXECVE 11 /* __NR_ia32_execve */
+#define SYS_EXECVE 59
+#define PF_EXITING 4 /* include/linux/sched.h */
 #define NESTED 3
 
 /* Of the current task: read in place, as the verifier knows what these pointers are. */
