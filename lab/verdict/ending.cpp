@@ -52,13 +52,18 @@ bool alone(const Facts& facts, const Process& process) {
   return facts.complete("syscalls") && process.calls && !process.steps && process.children.empty();
 }
 
-// The other end of one of its connections had gone by `until`, and it had not read so by `from`.
+// Its connect told it, by `t`, that the other end refused.
+bool knew_refused(const Acts& acts, std::int64_t t) {
+  return acts.connect && acts.connect->error && !acts.connected && !acts.connect->pending && acts.connect->end <= t;
+}
+
+// The other end of one of its connections had gone by `until`, and it had not been told so by `from`.
 bool left_by_another(const Conn& conn, int pid, std::int64_t from, std::int64_t until) {
   const auto left = [&](Who who) {
     const auto& acts = conn.acts[who];
     const auto& peer = conn.stream[other(who)];
     const bool went = (peer.fin && peer.fin.t <= until) || (peer.rst && peer.rst.t <= until);
-    const bool knew = acts.met_end && acts.met_end.t <= from;
+    const bool knew = (acts.met_end && acts.met_end.t <= from) || knew_refused(acts, from);
     return acts.pids.contains(pid) && went && !knew;
   };
   return left(Who::client) || left(Who::server);

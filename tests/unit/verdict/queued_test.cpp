@@ -75,6 +75,32 @@ TEST(Queued, ItHadMostOfTheTimeToItself) {
   EXPECT_VERDICT(s, "limits/memory", "likely");
 }
 
+evidence::Call connect_of(const char* own, const char* peer, int error) {
+  auto call = call_of(kServerPid, "connect", kMs);
+  call.error = error;
+  call.local = *evidence::parse_address(own);
+  call.peer = *evidence::parse_address(peer);
+  return call;
+}
+
+// A backend that refused is gone, too, but its connect has told it so. Another one that had answered, and goes while it
+// waits for a CPU, may be why it ends.
+TEST(Queued, TheBackendThatRefused) {
+  for (const bool another_goes : {false, true}) {
+    auto s = asked();
+    s.from("127.0.0.1:46001").to("127.0.0.1:9001").wire("C>S S 0").wire("S>C SA 0").wire("C>S A");
+    s.put(connect_of("127.0.0.1:46001", "127.0.0.1:9001", 0));
+    s.from("127.0.0.1:46000").to("127.0.0.1:9000").wire("C>S S 0").wire("S>C RA 0");
+    s.put(connect_of("127.0.0.1:46000", "127.0.0.1:9000", ECONNREFUSED)).wait(100);
+    if (another_goes) s.from("127.0.0.1:46001").to("127.0.0.1:9001").wire("S>C R");
+    s.from("127.0.0.1:45000").to("127.0.0.1:8080").wait(200);
+    ends(s, {.queued = 291 * kMs, .closes = true});
+    const auto verdict = s.judge().connections[0].verdict;
+    EXPECT_EQ(verdict.cause, "application/backend-refused") << told(verdict);
+    EXPECT_EQ(std::string(name_of(verdict.status)), another_goes ? "likely" : "confirmed") << told(verdict);
+  }
+}
+
 // What it waited before the failure, and in the failed call, is another matter.
 TEST(Queued, ItWaitedBeforeTheFailure) {
   auto s = runs_out_of_memory(290 * kMs, {.queued = 291 * kMs});
