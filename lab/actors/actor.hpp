@@ -38,6 +38,7 @@ struct StepRecord {
   std::uint32_t turn = 0;         // which repeat of the actor
   std::int32_t pid = 0, tid = 0;  // as the actor sees itself
   std::int64_t start_ns = 0, end_ns = 0;  // 0: not yet
+  std::int64_t got_ns = 0;                // when its last bytes came, where it reads until the end of file; 0: none
   std::int32_t error = 0;                 // errno
   std::int64_t bytes = -1;
   std::uint8_t outcome = 0;  // Outcome below

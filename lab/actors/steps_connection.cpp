@@ -9,6 +9,7 @@
 
 #include "actors/lane.hpp"
 #include "actors/options.hpp"
+#include "system/clock.hpp"
 
 namespace lab::actors {
 namespace {
@@ -191,6 +192,7 @@ Lane::Next Lane::recv_until_eof(const Op& op, Entry& entry) {
       return Next::go_on;
     }
     total += result;
+    entry.fields().got_ns = sys::now_ns();
   }
 }
 

@@ -158,6 +158,7 @@ evidence::Event since_zero(evidence::Event event, std::int64_t zero) {
   if (auto* step = std::get_if<evidence::StepDone>(&event.what)) {
     shift(step->start_ns);
     shift(step->end_ns);
+    shift(step->got_ns);
   } else if (auto* call = std::get_if<evidence::Call>(&event.what)) {
     shift(call->start_ns);
   }

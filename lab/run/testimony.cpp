@@ -45,6 +45,7 @@ evidence::StepDone step_done(const scenario::Actor& actor, const actors::Reporte
           .bytes = r.bytes,
           .start_ns = r.start_ns,
           .end_ns = r.end_ns,
+          .got_ns = r.got_ns,
           .fd = r.fd,
           .local = address_of(r.local_family, r.local_ip, r.local_port),
           .peer = address_of(r.peer_family, r.peer_ip, r.peer_port),

@@ -25,6 +25,13 @@ struct Standstill {
 
 std::uint32_t waiting_in(const evidence::SocketState& s) { return unread_in(s.state, s.receive_queue); }
 
+// A read that goes on until the end of file tells when its last bytes came, and at its end how many they were.
+bool had_all(const Case& one, const Standstill& s) {
+  const auto& in = *s.inside;
+  return in.got && in.got <= one.complaint->at.t && in.bytes > 0 && !in.pending &&
+         s.read + static_cast<std::uint64_t>(in.bytes) >= s.delivered;
+}
+
 std::optional<Standstill> standstill(const Case& one) {
   if (!one.starved()) return std::nullopt;
   const Who victim = one.victim(), doer = other(victim);
@@ -47,7 +54,9 @@ std::optional<Standstill> standstill(const Case& one) {
   // queue says whether it did (a thread that was killed in its read takes nothing).
   if (s.inside && (s.inside->exact || s.inside->to_eof) && s.unread == std::optional(true)) {
     const bool told = seen && seen->at.t > one.conn.stream[victim].last_data.t && seen->state.state != "TIME_WAIT";
-    s.unread = told ? std::optional(waiting_in(seen->state) > 0) : std::nullopt;
+    s.unread = had_all(one, s) ? std::optional(false)
+               : told          ? std::optional(waiting_in(seen->state) > 0)
+                               : std::nullopt;
     if (s.unread == std::optional(false)) s.read = s.delivered;
   }
   if (s.unread == std::optional(true) && one.just_reached(doer)) s.unread = std::nullopt;

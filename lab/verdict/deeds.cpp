@@ -161,6 +161,7 @@ std::optional<Deed> deed_of(const evidence::StepDone& step, Mark mark) {
   deed.bytes = step.bytes;
   deed.start = step.start_ns;
   deed.end = step.end_ns ? step.end_ns : mark.t;
+  deed.got = step.got_ns;
   deed.index = step.index;
   deed.mark = mark;
   // A step that failed in another call than its own (connect that ended in socket(2)) is that call's failure.

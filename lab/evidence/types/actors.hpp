@@ -39,6 +39,7 @@ struct StepDone {
   int error = 0;            // errno, 0: none
   std::int64_t bytes = -1;  // -1: does not apply
   std::int64_t start_ns = 0, end_ns = 0;  // 0: never began, never ended
+  std::int64_t got_ns = 0;                // recv-until-eof: when its last bytes came; 0: none
   int fd = -1;
   Address local, peer;        // of the connection it acted on, where known
   bool linger_reset = false;  // it asked for a reset (SO_LINGER 0, disconnect)
@@ -59,6 +60,7 @@ struct StepDone {
     a("bytes", bytes);
     a("start", start_ns);
     a("end", end_ns);
+    a("got", got_ns);
     a("fd", fd);
     a("local", local);
     a("peer", peer);

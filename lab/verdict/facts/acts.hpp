@@ -49,6 +49,7 @@ struct Deed {
   bool began = true;     // false: a filter answered it
   int pid = 0, tid = 0, fd = -1, error = 0;
   std::int64_t bytes = -1, start = 0, end = 0;
+  std::int64_t got = 0;  // to_eof: when its last bytes came; 0: not told, or none
   // How long its thread had waited for a CPU in its life by the end and by the start, in ns; -1: not told.
   std::int64_t queued = -1, start_queued = -1;
   std::uint32_t index = 0;  // of a step among its actor's

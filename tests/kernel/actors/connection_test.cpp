@@ -78,6 +78,18 @@ TEST(Connection, UntilEofOfNothing) {
   Troupe troupe({server({"accept", "recv-until-eof"}), client({"connect", "shutdown write"})});
   troupe.play();
   EXPECT_EQ(troupe.told(0), "accept ok, recv-until-eof eof");
+  EXPECT_EQ(troupe[0].report()[1].record.got_ns, 0);
+}
+
+// The end of file comes when the client has waited for nothing.
+TEST(Connection, UntilEofTellsWhenTheLastBytesCame) {
+  Troupe troupe({server({"accept", "recv-until-eof"}),
+                 client({"connect", "send 'abc'", "recv timeout=50ms", "send 'def'", "recv timeout=50ms"})});
+  troupe.play();
+  const auto read = troupe[0].report()[1].record, last = troupe[1].report()[3].record;
+  EXPECT_EQ(read.bytes, 6);
+  EXPECT_GE(read.got_ns, last.start_ns);
+  EXPECT_LE(read.got_ns, read.end_ns);
 }
 
 TEST(Connection, ExpectsATextAndNoMore) {

@@ -257,6 +257,42 @@ TEST(NotReading, WithEventsMissing) {
   }
 }
 
+// No look came; the read tells when its last bytes did.
+TEST(NotAnswering, AReadUntilTheEndOfFileTellsWhenItsLastBytesCame) {
+  struct {
+    std::int64_t got;  // ms from the beginning of the wait
+    std::int64_t bytes;
+    bool pending, known;
+  } cases[] = {
+      {1, 6, false, true}, {0, 6, false, false}, {600, 6, false, false}, {1, 5, false, false}, {1, -1, true, false}};
+  for (const auto& each : cases) {
+    Story s;
+    s.handshake().send('C', 6);
+    const auto began = s.now();
+    s.process(kServerPid, "sleeping").recv_timeout('C', 500).wait(200);
+    s.put(evidence::StepDone{.role = "server",
+                             .actor = "server",
+                             .index = 7,
+                             .pid = kServerPid,
+                             .tid = kServerPid,
+                             .verb = "recv-until-eof",
+                             .step = "recv-until-eof",
+                             .call = "recvfrom",
+                             .outcome = each.pending ? "stopped" : "6 bytes",
+                             .bytes = each.bytes,
+                             .start_ns = began - 1'000'000,
+                             .end_ns = each.pending ? 0 : s.now(),
+                             .got_ns = each.got ? began + each.got * 1'000'000 : 0,
+                             .fd = 4,
+                             .local = *evidence::parse_address("127.0.0.1:8080"),
+                             .peer = *evidence::parse_address("127.0.0.1:45000")});
+    s.end();
+    const auto verdict = s.verdict();
+    EXPECT_EQ(verdict.cause, each.known ? "application/not-answering" : "unknown") << each.got << told(verdict);
+    EXPECT_EQ(std::string(name_of(verdict.status)), each.known ? "confirmed" : "unknown") << told(verdict);
+  }
+}
+
 TEST(NotAnswering, BothWaitForTheOther) {
   Story s;
   s.handshake()
