@@ -57,9 +57,8 @@ struct KernelReset {  // TCP built a reset for this end
 // A state change away from ESTABLISHED or CLOSE_WAIT by that end itself, by the kernel's word.
 struct KernelClosing {
   Mark at;
-  int pid = 0;  // the process in which it happened
-  std::string
-      call;  // the system call that the process was in, "exit"; "": not known, nor that it was the process's doing
+  int pid = 0;       // the process in which it happened
+  std::string call;  // the system call that this was in, "exit" where it was ending; "": it need not be its doing
 };
 
 // When the server's socket was past SYN_RECV.
