@@ -155,9 +155,8 @@ TEST(CloseOnExec, ClosesWithoutACall) {
   EXPECT_NE(s.judge().run.summary.find("exec"), std::string::npos) << s.judge().run.summary;
 }
 
-Story executed(std::int64_t ms, int pid, const std::string& call, const std::string& state = "FIN_WAIT1") {
-  Story s;
-  s.handshake().send('C', 6).recv('S', 6).act('S', "exec sleep 5", {.bare = true}).wait(ms);
+// The server's end is closed, by the kernel's word in that call of that process.
+Story& closed_in(Story& s, int pid, const std::string& call, const std::string& state = "FIN_WAIT1") {
   s.put(evidence::KernelEvent{.kind = "state",
                               .old_state = state == "LAST_ACK" ? "CLOSE_WAIT" : "ESTABLISHED",
                               .state = state,
@@ -165,7 +164,13 @@ Story executed(std::int64_t ms, int pid, const std::string& call, const std::str
                               .target = *evidence::parse_address("127.0.0.1:45000"),
                               .pid = pid,
                               .call = call});
-  return std::move(s.wire("S>C FA").wire("C>S A"));
+  return s.wire("S>C FA").wire("C>S A");
+}
+
+Story executed(std::int64_t ms, int pid, const std::string& call) {
+  Story s;
+  s.handshake().send('C', 6).recv('S', 6).act('S', "exec sleep 5", {.bare = true}).wait(ms);
+  return std::move(closed_in(s, pid, call));
 }
 
 // On a busy machine the step is told long before its process becomes another program: the kernel's word on the process
@@ -202,14 +207,7 @@ TEST(CloseOnExec, LookAlikeTheNewProgramEnds) {
   Story killed;
   killed.handshake().send('C', 6).recv('S', 6).act('S', "exec sleep 5", {.bare = true}).wait(300);
   killed.signal(SIGTERM, kServerPid, kClientPid).wait(300);
-  killed.put(evidence::KernelEvent{.kind = "state",
-                                   .old_state = "ESTABLISHED",
-                                   .state = "FIN_WAIT1",
-                                   .source = *evidence::parse_address("127.0.0.1:8080"),
-                                   .target = *evidence::parse_address("127.0.0.1:45000"),
-                                   .pid = kServerPid,
-                                   .call = "exit"});
-  killed.wire("S>C FA").wire("C>S A").killed(kServerPid, SIGTERM).recv_eof('C').close('C').end();
+  closed_in(killed, kServerPid, "exit").killed(kServerPid, SIGTERM).recv_eof('C').close('C').end();
   EXPECT_VERDICT(killed, "application/killed", "confirmed");
 }
 
@@ -226,14 +224,7 @@ TEST(CloseOnExec, OfAnEndThatWasClosedBefore) {
   Story s;
   s.handshake().send('C', 6).recv('S', 6).act('C', "shutdown-write").wire("C>S FA").wire("S>C A");
   s.act('S', "exec sleep 5", {.bare = true}).wait(900);
-  s.put(evidence::KernelEvent{.kind = "state",
-                              .old_state = "CLOSE_WAIT",
-                              .state = "LAST_ACK",
-                              .source = *evidence::parse_address("127.0.0.1:8080"),
-                              .target = *evidence::parse_address("127.0.0.1:45000"),
-                              .pid = kServerPid,
-                              .call = "execve"});
-  s.wire("S>C FA").wire("C>S A").recv_eof('C').close('C').end();
+  closed_in(s, kServerPid, "execve", "LAST_ACK").recv_eof('C').close('C').end();
   EXPECT_NE(s.judge().run.summary.find("exec"), std::string::npos) << told(s.judge().run);
 }
 
