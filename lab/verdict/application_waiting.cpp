@@ -119,10 +119,11 @@ std::optional<Finding> find_not_accepting(const Case& one) {
   const bool deferred =
       queue && queue->options.find("defer-accept") != std::string::npos && !one.conn.stream.client.first_data;
   if ((s->lost || s->given_up) && !deferred) return std::nullopt;
-  // Still in SYN_RECV, or never seen past it: the handshake's last ACK may be what is missing.
+  // Still in SYN_RECV, or never seen past it: the handshake's last ACK may be what is missing, or is kept back. Only an
+  // open end acknowledges data.
   const auto& server = one.conn.socket.server;
   const bool opened =
-      one.conn.opening.at || (server && server->state.state == "ESTABLISHED") || one.conn.stream.server.answered;
+      one.conn.opening.at || (server && server->state.state == "ESTABLISHED") || one.conn.stream.client.delivered > 0;
   // The handshake's last ACK reached the server's end, nothing ate it there, the queue had room, and still the kernel
   // keeps the connection back: what a listener with TCP_DEFER_ACCEPT does (tcp_check_req, net/ipv4/tcp_minisocks.c).
   const auto& facts = one.facts;

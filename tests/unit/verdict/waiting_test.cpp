@@ -160,6 +160,17 @@ TEST(NotAccepting, ALookInTheMiddleOfTheHandshakeAlone) {
   EXPECT_VERDICT(s, "unknown", "unknown");
 }
 
+// Nobody saw the server's end, and its client was silent: whether the listener defers accept is not known.
+TEST(NotAccepting, ASilentClientOfAnEndThatNobodySaw) {
+  for (const bool silent : {true, false}) {
+    Story s;
+    s.waiting('S', "wait never").connected();
+    if (!silent) s.act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").wire("S>C A");
+    s.process(kServerPid, "sleeping").recv_timeout('C', 500).end();
+    EXPECT_VERDICT(s, "application/not-accepting", silent ? "likely" : "confirmed");
+  }
+}
+
 // The kernel tells the time: no look needs to have met it.
 TEST(NotAccepting, TheKernelTellsWhenItWasOpened) {
   for (const bool too_late : {true, false}) {
