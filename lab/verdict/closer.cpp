@@ -219,12 +219,12 @@ bool sure_of_close(const Case& one, Who who, const Deed& deed, const Moment& at)
 
 // Who was the last to hold it: it ended then, or by a signal, or it ended.
 const Process* ended_with_it(const Case& one, Who who, const Moment& at) {
+  const auto& told = one.conn.kernel_closed[who];
   const Process* found = nullptr;
   int best = -1;
   for (const int pid : one.holders(who)) {
     const auto* process = one.facts.process(pid);
     if (!process || !may_have_ended(*process, at)) continue;
-    const auto& told = one.conn.kernel_closed[who];
     const bool named = !told.call.empty() && told.pid == pid, ends = told.call == "exit";
     if (named && !ends) continue;  // it gave the connection up, and lived on
     const int rank = 8 * (named && ends) + 4 * !let_go(one.conn.acts[who], pid) + 2 * ended_then(*process, at) +

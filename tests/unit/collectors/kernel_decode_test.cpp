@@ -181,9 +181,9 @@ TEST(Decoder, AResetOnCloseKeepsTheAddressesItsSocketHad) {
 }
 
 TEST(Decoder, AChangeOfItsOwnNamesTheCall) {
-  constexpr unsigned kFinWait1 = 4, kClose = 7, kLastAck = 9;
+  constexpr int kFinWait1 = 4, kClose = 7, kLastAck = 9;
   const struct {
-    unsigned state;
+    int state;
     int call;
     const char* name;
   } cases[] = {{kFinWait1, SYS_execve, "execve"}, {kLastAck, SYS_close, "close"}, {kFinWait1, RAW_ENDS, "exit"},
@@ -191,8 +191,7 @@ TEST(Decoder, AChangeOfItsOwnNamesTheCall) {
   for (const auto& each : cases) {
     Decoder decoder(some_kernel());
     auto raw = packet_of(RAW_STATE, socket_of(0x10, 8080, 45434, 1));
-    raw.new_state = static_cast<int>(each.state);
-    raw.call = each.call;
+    raw.new_state = each.state, raw.call = each.call;
     EXPECT_EQ(only(decoder, raw).call, each.name) << each.state << ' ' << each.call;
   }
 }
