@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
+
+#include "evidence/collectors/packet_socket.hpp"
 
 namespace lab::evidence {
 namespace {
@@ -28,6 +31,15 @@ PacketGrowth::PacketGrowth(int beside, bool incoming_only) {
 
 PacketGrowth::~PacketGrowth() {
   if (maker_.joinable()) maker_.join();
+}
+
+// Closing a packet socket waits for a grace period each. Until then it would still be asked about every packet.
+void PacketGrowth::leave(std::vector<sys::Descriptor> queues) {
+  for (const auto& queue : queues) receive_nothing(queue.get());
+  try {
+    maker_ = std::thread([left = std::move(queues)]() mutable { left.clear(); });
+  } catch (const std::system_error&) {  // no more threads: they are closed here, and that takes its time
+  }
 }
 
 void PacketGrowth::turn() {

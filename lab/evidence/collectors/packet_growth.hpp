@@ -8,8 +8,10 @@
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "evidence/collectors/packet_ring.hpp"
+#include "system/descriptor.hpp"
 
 namespace lab::evidence {
 
@@ -26,6 +28,7 @@ class PacketGrowth {
   PacketRing* ring() { return phase_ == Phase::growing ? nullptr : ring_.get(); }
   bool queues() const { return phase_ < Phase::settling; }
   bool leaves_queues() const { return phase_ == Phase::settling; }  // for the first reading without them
+  void leave(std::vector<sys::Descriptor> queues);                  // closes them, aside
   // Of a packet from the ring, or from a queue: whether it was seen the other way already.
   bool twin(const Captured& packet, bool from_ring);
 

@@ -158,7 +158,7 @@ void PacketTap::drain(const std::function<void(const Packet&)>& each) {
   if (!growth_ || growth_->queues())
     read_queues(now);
   else if (growth_->leaves_queues())
-    for (const auto& socket : sockets_) receive_nothing(socket.get());  // closing them would wait
+    growth_->leave(std::exchange(sockets_, {}));
   if (growth_ && growth_->ring()) read_ring();
   if (!growth_ && held_.size() >= kBulk)
     growth_ = std::make_unique<PacketGrowth>(sockets_.front().get(), incoming_only_);

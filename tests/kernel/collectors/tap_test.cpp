@@ -1,8 +1,10 @@
 // The change from small queues to a ring, in the middle of a transfer: every segment once, none lost.
+#include <algorithm>
 #include <map>
 
 #include "evidence/collectors/packet.hpp"
 #include "evidence/collectors/packet_tap.hpp"
+#include "system/file.hpp"
 #include "watched.hpp"
 
 namespace lab::test {
@@ -30,6 +32,12 @@ struct Heard {
 
 // The timer of a ring in place of the queues that fill up.
 bool has_ring(const PacketTap& tap) { return tap.descriptors().size() == 1; }
+
+// Of the namespace, as the kernel lists them: each is asked about every packet.
+std::ptrdiff_t packet_sockets() {
+  const auto listed = sys::read_file("/proc/self/net/packet");
+  return std::count(listed.begin(), listed.end(), '\n') - 1;
+}
 
 TEST_P(Tap, ABulkTransferGetsARingAndEverySegmentIsSeenOnce) {
   in_namespace([] {
@@ -61,6 +69,7 @@ TEST_P(Tap, ABulkTransferGetsARingAndEverySegmentIsSeenOnce) {
     EXPECT_TRUE(heard.in_order);
     EXPECT_EQ(heard.times.size(), static_cast<std::size_t>(sent));
     for (const auto& [seq, times] : heard.times) EXPECT_EQ(times, 1) << "segment " << seq;
+    EXPECT_TRUE(wait_until([] { return packet_sockets() == 1; })) << "the queues are in the packets' way no longer";
   });
 }
 
