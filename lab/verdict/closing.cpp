@@ -149,6 +149,16 @@ void judge_reset(const Case& one, Closing& closing) {
   closing.certain = traced;
 }
 
+// Each CPU has a queue of its own for loopback: a reset may come before the FIN that its socket had sent. Nothing is
+// sent behind one's own reset; that which answers a segment has a number not beyond the FIN's (tcp_rcv_state_process()
+// in FIN_WAIT1, net/ipv4/tcp_input.c), and by the kernel's word the socket had been closed by then.
+bool overtook_its_fin(const Case& one, const Closing& closing) {
+  const auto& stream = one.conn.stream[closing.from];
+  const auto& closed = one.conn.kernel_closed[closing.from].at;
+  return closing.builder == Builder::tcp && stream.fin && !stream.rst_acks && closed && closed.t <= stream.rst.t &&
+         !behind(stream.fin_seq, stream.rst_seq);
+}
+
 // The first closing segment of these ends, and whose it was.
 Closing closing_of(const Case& one, std::initializer_list<Who> ends) {
   Closing closing;
@@ -169,6 +179,7 @@ Closing closing_of(const Case& one, std::initializer_list<Who> ends) {
     judge_fin(one, closing);
   else
     judge_reset(one, closing);
+  closing.fin |= overtook_its_fin(one, closing);
   return closing;
 }
 

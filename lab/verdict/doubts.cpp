@@ -109,6 +109,12 @@ std::vector<std::string> goodbye_doubts(const Case& one, Who who) {
   return {};
 }
 
+// MPTCP tells the end of its data in an option; the FINs of what carried it may come any time later (RFC 8684, 3.3.3).
+bool ended_by_option(const Case& one, const Closer& closer) {
+  return one.conn.mptcp() && one.complaint->what == Complaint::What::eof && closer.deed &&
+         closer.deed->start <= one.complaint->at.t;
+}
+
 }  // namespace
 
 std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& closer) {
@@ -125,7 +131,8 @@ std::vector<std::string> closing_doubts(const Case& one, Who who, const Closer& 
     doubts.push_back("nothing says that the end's own TCP built the reset (counters or kernel would)");
   // A segment and a call are both told of by the kernel's clock.
   constexpr std::int64_t slack = 10'000'000;
-  if (one.closing.any && one.gone() && one.complaint->deed && one.closing.at.t > one.complaint->at.t + slack)
+  if (one.closing.any && one.gone() && one.complaint->deed && one.closing.at.t > one.complaint->at.t + slack &&
+      !ended_by_option(one, closer))
     doubts.push_back(fmt::format("the {}'s call had come back {} before it", name_of(one.complaint->victim),
                                  span_text(one.closing.at.t - one.complaint->at.t)));
   for (auto& failure : failures_before(one, who)) doubts.push_back(std::move(failure));

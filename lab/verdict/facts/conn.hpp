@@ -105,6 +105,8 @@ struct Conn {
   // A rule that writes into segments met one of this flow.
   Mark rewritten;
   Hits rewriter;
+
+  bool mptcp() const { return stream.client.mptcp || stream.server.mptcp; }
 };
 
 }  // namespace lab::verdict
