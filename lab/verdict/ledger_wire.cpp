@@ -81,7 +81,7 @@ Ledger::Found Ledger::place(const evidence::Segment& segment, Mark mark) {
   auto found = find(segment.source, segment.target);
   if (syn && !ack) {
     const bool fresh = !found.conn || (found.conn->stream.client.syns && found.conn->stream.client.isn != segment.seq);
-    if (!fresh && found.from == Who::client) return found;
+    if (!fresh && found.from == Who::client && found.conn->wire) return found;
     // The same SYN behind an address translation.
     if (const auto at = by_isn_.find(segment.seq); at != by_isn_.end() && !found.conn) {
       auto& conn = facts_.conns[at->second];
@@ -96,7 +96,7 @@ Ledger::Found Ledger::place(const evidence::Segment& segment, Mark mark) {
         return {&conn, Who::client};
       }
     }
-    if (found.conn && !found.conn->wire) {  // a step told of it before the wire did
+    if (found.conn && !found.conn->wire) {  // a step or a look told of it before the wire did
       found.conn->client = segment.source;
       found.conn->server = segment.target;
       alias(segment.source, segment.target, index_of(*found.conn), Who::client);

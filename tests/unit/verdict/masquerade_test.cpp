@@ -7,7 +7,8 @@ namespace lab::verdict {
 namespace {
 
 // Routed, behind a gateway that masquerades: the server knows the client as `shown`. `forgets`: the gateway does.
-Story masqueraded(bool forgets) {
+// `looked`: the client's socket was seen before its SYN was.
+Story masqueraded(bool forgets, bool looked = false) {
   Story s;
   const char *client = "192.0.2.2:45000", *shown = "198.51.100.1:45000", *server = "198.51.100.2:8080";
   const char* later = forgets ? client : shown;
@@ -26,6 +27,7 @@ Story masqueraded(bool forgets) {
                             .ttl = 64});
   };
   s.from(client).to(server);
+  if (looked) s.socket('C', {.state = "SYN_SENT", .when = "change"});
   seg("client", true, client, server, "S", 100, 0);
   seg("server", false, shown, server, "S", 100, 0);
   seg("server", true, server, shown, "SA", 500, 101);
@@ -51,6 +53,12 @@ TEST(NatLost, TheSourcesTranslation) {
     less.drop_source(source);
     EXPECT_NOT_WRONGLY_CONFIRMED(less, "firewall/nat-lost");
   }
+}
+
+TEST(NatLost, OfAClientWhoseSocketWasSeenFirst) {
+  auto s = masqueraded(true, true);
+  EXPECT_VERDICT(s, "firewall/nat-lost", "confirmed");
+  EXPECT_EQ(s.judge().connections.size(), 1U);
 }
 
 // The same reset for want of a socket, under the address that the server always knew.
