@@ -103,8 +103,7 @@ std::optional<Finding> find_closed(const Case& one) {
   result->summary =
       fmt::format("The {} closed the connection {}; {}", name_of(who), stage_text(one, who), outcome_text(one));
   if (one.closing.any) tell_alert(one, other(who), *result);
-  if (!one.closing.any && one.conn.mptcp())
-    result->summary += " (MPTCP: the data stream was closed without a FIN)";
+  if (!one.closing.any && one.conn.mptcp()) result->summary += " (MPTCP: the data stream was closed without a FIN)";
   // A reset long after the FIN may be that of a socket that had expired meanwhile.
   const auto& stream = one.conn.stream[who];
   if (one.complaint->what != What::eof && stream.fin && stream.rst && stream.rst.t - stream.fin.t > 500'000'000 &&

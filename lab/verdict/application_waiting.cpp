@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "verdict/application.hpp"
+#include "verdict/limits.hpp"
 #include "verdict/names.hpp"
 #include "verdict/unread.hpp"
 
@@ -97,6 +98,7 @@ Finding alone(const Case& one, std::string_view name, const Standstill& s) {
     result.doubts.push_back(
         fmt::format("what the {} waited for in {} is not told", name_of(s.victim), one.complaint->deed->call));
   for (auto& doubt : passing_doubts(one)) result.doubts.push_back(std::move(doubt));
+  for (auto& doubt : limits::throttled_doubts(one, s.doer)) result.doubts.push_back(std::move(doubt));
   if (!s.crossed) result.doubts.push_back("whether everything got across is not known (wire: off or incomplete)");
   for (const int pid : one.holders(s.doer)) {
     const auto* process = one.facts.process(pid);

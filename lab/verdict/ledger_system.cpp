@@ -64,6 +64,7 @@ void Ledger::take(const evidence::ProcessState& state, Mark mark) {
 void Ledger::take(const evidence::LimitState& limit, Mark mark) {
   auto& one = process(limit.pid).limits[limit.name];
   const bool hit = one.state.hit || limit.hit;
+  if (limit.name == "cgroup.cpu") one.counts[mark.t] = limit.used;
   // What was used when it was hit matters more than what is used after it.
   if (!one.at || limit.hit || !one.state.hit) {
     one.state = limit;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "verdict/cause.hpp"
 
@@ -15,6 +16,7 @@ std::optional<Finding> find_processes(const Case&);
 std::optional<Finding> find_memory(const Case&);
 std::optional<Finding> find_file_size(const Case&);
 std::optional<Finding> find_cpu_time(const Case&);
+std::optional<Finding> find_throttled(const Case&);  // limits/cpu-time, of a control group
 std::optional<Finding> find_accept_queue(const Case&);
 std::optional<Finding> find_receive_buffer(const Case&);
 
@@ -22,6 +24,9 @@ std::optional<Finding> find_receive_buffer(const Case&);
 // to have had a limit and may have used it up; and how many whole seconds it may just have used.
 bool may_have_used_up_cpu(const Process& process);
 std::optional<std::int64_t> whole_cpu_seconds(const Process& process);
+
+// Why an end that did nothing may have had no CPU time for it.
+std::vector<std::string> throttled_doubts(const Case&, Who who);
 
 std::string no_descriptors(const Case&);
 std::string no_processes(const Case&);

@@ -213,44 +213,6 @@ std::string no_failed_call(const Case& one, const Limit& limit) {
   return fmt::format("no call of the {} failed for want of {}", name_of(one.doer()), limit.what);
 }
 
-// A group's share of CPU time is handed out anew in each period (kernel/sched/fair.c, default_cfs_period).
-constexpr std::int64_t kPeriod = 100'000'000;
-
-bool inside_a_wait(const Process& process) {
-  return std::any_of(process.inside.begin(), process.inside.end(), [](const auto& in) {
-    const auto kind = in.second.kind;
-    return kind == Kind::read || kind == Kind::write || kind == Kind::accept || kind == Kind::poll;
-  });
-}
-
-// It worked on the answer and was held back for most of the time that the other end waited.
-std::optional<Finding> find_throttled(const Case& one) {
-  if (!one.starved() || one.gap(one.victim()).any || !one.complaint->deed) return std::nullopt;
-  const Who who = one.doer();
-  const auto& work = one.conn.acts[who].last_read;
-  const auto waited = one.complaint->deed->end - one.complaint->deed->start;
-  for (const int pid : one.holders(who)) {
-    const auto* process = one.facts.process(pid);
-    if (!process || !work || inside_a_wait(*process)) continue;
-    const auto at = process->limits.find("cgroup.cpu");
-    if (at == process->limits.end() || !at->second.state.hit || work.t > one.until()) continue;
-    const auto& state = at->second.state;
-    const auto share = static_cast<std::int64_t>(std::min<std::uint64_t>(state.limit, 100));
-    const auto held = static_cast<std::int64_t>(state.used) * kPeriod * (100 - share) / 100;
-    // The count is read at intervals, the last time after the other end gave up.
-    if (held < std::max(waited, at->second.at.t - work.t) / 2) continue;
-    auto result = finding(one, "limits/cpu-time", work.t);
-    result.by = by_text(one, who);
-    const auto value = fmt::format("cgroup.cpu = {} %, used up in {}", state.limit, plural(state.used, "period"));
-    result.mechanism.push_back(record("limits", value + " of 100 ms", at->second.at));
-    result.culprit = {.kind = "limit", .name = "cgroup.cpu", .pid = pid, .detail = value};
-    result.summary = fmt::format("The {} was at work, but its control group had no CPU time left ({}); {}",
-                                 name_of(who), value, outcome_text(one));
-    return result;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 bool may_have_used_up_cpu(const Process& process) {

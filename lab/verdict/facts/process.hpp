@@ -43,6 +43,7 @@ struct SignalFacts {
 struct LimitFacts {
   evidence::LimitState state;
   Mark at;
+  std::map<std::int64_t, std::uint64_t> counts;  // cgroup.cpu: periods in which it was used up, by the time of the look
 };
 
 struct Process {

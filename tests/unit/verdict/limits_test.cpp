@@ -284,38 +284,6 @@ TEST(CpuTime, LookAlikeAKillBySomebodyOrOfAnIdleProcess) {
   EXPECT_VERDICT(dies(idle, SIGKILL), "application/killed", "confirmed");
 }
 
-// 5 % of a CPU: 9 of 10 periods ran dry while the client waited a second.
-Story throttled(std::uint64_t periods, const char* at_work = "burn 300ms") {
-  Story s;
-  s.handshake().send('C', 6).recv('S', 6).waiting('S', at_work, true).process(kServerPid, "running");
-  s.recv_timeout('C', 1000).limit(kServerPid, "cgroup.cpu", 5, periods, true);
-  return s;
-}
-
-TEST(CpuTime, AGroupWithoutItsShareHangs) {
-  auto s = throttled(9).close('C').wire("C>S FA").end();
-  EXPECT_VERDICT(s, "limits/cpu-time", "confirmed");
-  EXPECT_EQ(s.verdict().culprit.name, "cgroup.cpu");
-}
-
-TEST(CpuTime, LookAlikeThrottledOnceAndBusyForReasonsOfItsOwn) {
-  auto s = throttled(1).end();
-  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
-}
-
-TEST(CpuTime, LookAlikeThrottledAndWaiting) {
-  auto s = throttled(9, "recv 64").end();
-  EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/not-answering");
-}
-
-TEST(CpuTime, ThrottledWithEventsMissing) {
-  for (const auto* source : {"wire", "sockets", "actors", "processes"}) {
-    auto s = throttled(9).end();
-    s.drop_source(source);
-    EXPECT_NOT_WRONGLY_CONFIRMED(s, "limits/cpu-time");
-  }
-}
-
 TEST(Descriptors, WhatIsUsedIsToldOnlyWhereItIsTheLimit) {
   for (const std::uint64_t used : {0, 14, 16}) {
     Story s;
