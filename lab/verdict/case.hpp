@@ -32,6 +32,7 @@ struct Closing {
   bool any = false, fin = false;
   Who from = Who::client;  // by its address
   Mark at;
+  bool both = false;  // a reset behind a FIN of its own that had ended one direction
   Builder builder = Builder::unknown;
   bool certain = false;        // of the builder
   const Hits* rule = nullptr;  // of a firewall's

@@ -16,7 +16,7 @@ using What = Complaint::What;
 std::string noticed_by(const Case& one, Who who) {
   for (const auto& built : one.conn.built[who])
     if (built.reason.find("KEEPALIVE") != std::string::npos) return "keepalive";
-  if (one.facts.counter("TcpExtTCPKeepAlive") > 0 && one.conn.stream[who].probes) return "keepalive";
+  if (one.facts.counter("TcpExtTCPKeepAlive") > 0 && one.conn.stream[who].unanswered) return "keepalive";
   const auto& last = one.conn.gone[who] ? one.conn.gone[who] : one.conn.socket[who];
   if (last && last->state.options.find("user-timeout") != std::string::npos) return "user timeout";
   if (one.complaint && one.complaint->deed && one.complaint->deed->error == ETIMEDOUT)
@@ -73,7 +73,7 @@ std::optional<Finding> find_silent(const Case& one) {
   const bool by_silence = std::all_of(taken.begin(), taken.end(),
                                       [&](const Hits* hits) { return told_of_silence(*hits, link != nullptr); });
   if (!open_hits(one, true).empty() || !by_silence) return std::nullopt;
-  const bool lost = one.gap(victim).on_wire || stream.probes > 1;
+  const bool lost = one.gap(victim).on_wire || stream.unanswered > 1;
   const auto timer = noticed_by(one, victim);
   if (!lost || (timer.empty() && stream.repeats == 0)) return std::nullopt;
   // On loopback every loss has an eater on this very machine; a peer that is stopped still acknowledges.
@@ -90,7 +90,7 @@ std::optional<Finding> find_silent(const Case& one) {
   result.mechanism.push_back(
       record("wire",
              fmt::format("{} and {} left the {}, and nothing came back{}", plural(stream.repeats, "repetition"),
-                         plural(stream.probes, "probe"), name_of(victim),
+                         plural(stream.unanswered, "probe"), name_of(victim),
                          stream.last_seen.empty() ? "" : fmt::format("; last seen at {}", stream.last_seen)),
              stream.last_repeat ? stream.last_repeat : stream.last_data));
   result.doubts = unwatched(one);

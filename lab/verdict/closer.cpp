@@ -74,13 +74,6 @@ bool ended_then(const Process& process, const Moment& at) {
   return ending->exact ? late >= -kSlack && late <= kAtOnce : late <= kSlack && late >= -kAtOnce;
 }
 
-// It closed its descriptor, and made no other for the connection.
-bool let_go(const Acts& acts, int pid) {
-  return !acts.doubled.contains(pid) && std::any_of(acts.closers.begin(), acts.closers.end(), [&](const Deed& deed) {
-    return deed.pid == pid && deed.kind == Kind::close;
-  });
-}
-
 // A close that the segment follows only later left the connection to others, and one of those ended then.
 bool left_to_others(const Case& one, Who who, const Deed& deed, const Moment& at) {
   const auto& acts = one.conn.acts[who];
@@ -88,7 +81,7 @@ bool left_to_others(const Case& one, Who who, const Deed& deed, const Moment& at
   const auto holders = one.holders(who);
   return std::any_of(holders.begin(), holders.end(), [&](int pid) {
     const auto* process = one.facts.process(pid);
-    return process && !let_go(acts, pid) && ended_then(*process, at);
+    return process && !acts.let_go(pid) && ended_then(*process, at);
   });
 }
 
@@ -100,8 +93,10 @@ std::optional<Deed> closing_call(const Case& one, Who who, const Moment& at) {
   const auto passed_on = [&](const Deed& deed) {
     return idle_copy(deed, acts) && (deed.end + kSlack < at.t || outlives_its_user(facts, acts, deed, at));
   };
+  const bool by_reset = one.closing.any && !one.closing.fin && one.closing.from == who;
   for (const auto& deed : acts.closers) {
-    if (deed.start > at.t + kSlack || passed_on(deed) || reads_only(deed) || left_to_others(one, who, deed, at))
+    if (deed.start > at.t + kSlack || passed_on(deed) || reads_only(deed) || (by_reset && writes_only(deed)) ||
+        left_to_others(one, who, deed, at))
       continue;
     if (found && deed.kind == Kind::close && found->kind == Kind::reset) continue;
     found = deed;
@@ -200,12 +195,12 @@ bool swept_then(const Process& process, const Moment& at) {
 bool others_held(const Case& one, Who who, int pid) {
   const auto holders = one.holders(who);
   return std::any_of(holders.begin(), holders.end(),
-                     [&](int each) { return each != pid && !let_go(one.conn.acts[who], each); });
+                     [&](int each) { return each != pid && !one.conn.acts[who].let_go(each); });
 }
 
 // Of several holders, whose end the closing segment did not follow at once may have left it to others.
 bool sure_of_end(const Case& one, Who who, const Process& process, const Moment& at) {
-  if (swept_then(process, at) || let_go(one.conn.acts[who], process.pid)) return false;
+  if (swept_then(process, at) || one.conn.acts[who].let_go(process.pid)) return false;
   return !at.left || ended_then(process, at) || !others_held(one, who, process.pid);
 }
 
@@ -225,9 +220,9 @@ const Process* ended_with_it(const Case& one, Who who, const Moment& at) {
   for (const int pid : one.holders(who)) {
     const auto* process = one.facts.process(pid);
     if (!process || !may_have_ended(*process, at)) continue;
-    const bool named = !told.call.empty() && told.pid == pid, ends = told.call == "exit";
+    const bool named = !one.closing.both && !told.call.empty() && told.pid == pid, ends = told.call == "exit";
     if (named && !ends) continue;  // it gave the connection up, and lived on
-    const int rank = 8 * (named && ends) + 4 * !let_go(one.conn.acts[who], pid) + 2 * ended_then(*process, at) +
+    const int rank = 8 * (named && ends) + 4 * !one.conn.acts[who].let_go(pid) + 2 * ended_then(*process, at) +
                      (process->signal != 0);
     if (rank < best || (rank == best && !process->signal)) continue;
     found = process;
@@ -238,8 +233,10 @@ const Process* ended_with_it(const Case& one, Who who, const Moment& at) {
 
 Moment moment_of(const Case& one, Who who) {
   const bool seen = one.closing.any && one.closing.from == who;
-  Moment at{.seen = seen, .t = !seen ? one.until() : one.first.from == who ? one.first.at.t : one.closing.at.t};
+  const bool first = one.first.from == who && !one.closing.both;
+  Moment at{.seen = seen, .t = !seen ? one.until() : first ? one.first.at.t : one.closing.at.t};
   if (seen) at.left = at.t;
+  if (one.closing.both) return at;
   // Bytes that are still to be sent hold the FIN back.
   const auto& told = one.conn.kernel_closed[who];
   if (told.at && told.at.t <= at.t) at.left = told.at.t;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "verdict/case.hpp"
+#include "verdict/deeds.hpp"
 #include "verdict/names.hpp"
 #include "verdict/tls.hpp"
 
@@ -193,6 +194,15 @@ bool ended_only_its_own(const Case& one) {
   return complaint->what == Complaint::What::cut && !closers.empty() && closers.front().kind == Kind::shut;
 }
 
+// By then it had ended its own direction alone: the other was open, until a reset ended both.
+bool half_closed_only(const Case& one, Who who, std::int64_t t) {
+  const auto& closers = one.conn.acts[who].closers;
+  const auto by_then = [&](const Deed& deed) { return deed.start <= t; };
+  return std::any_of(closers.begin(), closers.end(), by_then) &&
+         std::all_of(closers.begin(), closers.end(),
+                     [&](const Deed& deed) { return !by_then(deed) || writes_only(deed); });
+}
+
 }  // namespace
 
 Closing first_closing(const Case& one) { return closing_of(one, {Who::client, Who::server}); }
@@ -206,6 +216,10 @@ Closing decisive_closing(const Case& one) {
   if (closing.fin || closing.from != other(one.victim())) {
     reset = {.any = true, .from = other(one.victim()), .at = stream.rst};
     judge_reset(one, reset);
+  }
+  if (closing.fin && half_closed_only(one, closing.from, stream.rst.t)) {
+    reset.both = reset.from == closing.from;
+    return reset;
   }
   return !reset.foreign() && answers_for_nobody(one, reset) ? reset : closing;
 }

@@ -186,6 +186,8 @@ std::optional<Finding> find_unreachable(const Case& one) {
   if (!one.facts.complete("filters") && (error == EACCES || error == EINVAL))
     result.doubts.push_back("a filter can fail connect with the same error (filters: off)");
   if (result.culprit.kind.empty()) result.culprit = {.kind = "route", .name = to_string(one.conn.server)};
+  if (error == EADDRNOTAVAIL && result.culprit.detail.empty())
+    result.doubts.push_back("EADDRNOTAVAIL is also what is told when every local port is taken");
   if (untold) result.doubts.push_back("what the client's connect was told was not seen");
   result.summary = fmt::format("There is no way to {}: {}", to_string(one.conn.server), outcome_text(one));
   if (hits)

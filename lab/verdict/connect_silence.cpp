@@ -67,6 +67,8 @@ std::optional<Finding> find_no_answer(const Case& one) {
   } else {
     result.doubts.push_back("what ate the SYN or its answer was not seen");
   }
+  if (hits && hits->count < client.syns && overflowed(one))
+    result.doubts.push_back("the listen queue was full as well, and drops SYNs, too");
   // A reject or a router's ICMP ends a connect too, and only the client's own word tells.
   if (!one.complaint->deed && !one.acts_known(Who::client))
     result.doubts.push_back("how the client's connect ended was not seen");

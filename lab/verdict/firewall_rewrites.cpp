@@ -36,12 +36,13 @@ std::optional<Finding> find_nat_lost(const Case& one) {
   const auto* change = lost_its_translation(one);
   const bool forgotten = conn.flow_gone && conn.flow_gone.t <= one.until() + 50'000'000 &&
                          (!conn.ended || conn.flow_gone.t <= conn.ended.t + 50'000'000);
-  const bool naked = bool(conn.untranslated) || conn.strays > 0;
+  const auto by_then = [&](const Mark& mark) { return mark && mark.t <= one.until(); };
+  const bool naked = by_then(conn.untranslated) || by_then(conn.stray);
   if (!naked && !(forgotten && one.starved()) && !(change && one.starved())) return std::nullopt;
   std::int64_t at = one.until();
   if (change) at = std::min(at, change->at.t);
   if (forgotten) at = std::min(at, conn.flow_gone.t);
-  if (conn.untranslated) at = std::min(at, conn.untranslated.t);
+  if (by_then(conn.untranslated)) at = std::min(at, conn.untranslated.t);
   auto result = finding(one, "firewall/nat-lost", at);
   if (change) {
     result.mechanism.push_back(
@@ -88,12 +89,26 @@ bool writes(const Hits& rule, std::string_view field) {
 // which looks from there as if something ate what it sends: nothing may have.
 bool never_recovers(const Case& one) {
   const auto& conn = one.conn;
-  if (!conn.rewritten || !open_hits(one, true).empty()) return false;
+  if (!conn.rewritten || conn.rewritten.t > one.until() || !open_hits(one, true).empty()) return false;
   const auto& rule = conn.rewriter;
   if (writes(rule, "tcp sequence") || writes(rule, "tcp ackseq")) return one.gap(rule.from).any;
   const bool nothing_ate =
       one.facts.complete("kernel") && one.facts.complete("nft-trace") && open_hits(one, false).empty();
   return writes(rule, "tcp window") && nothing_ate && one.gap(other(rule.from)).any;
+}
+
+// That nothing got across for the rewriting: bytes that did, and what else came in between, speak against it.
+void tell_what_else(const Case& one, Finding& result) {
+  for (const Who who : {Who::client, Who::server})
+    if (one.conn.stream[who].acked_at.t > one.conn.rewritten.t + 50'000'000) {
+      result.doubts.push_back("bytes had got across after the first that was rewritten");
+      break;
+    }
+  for (const auto& c : one.facts.changes)
+    if (c.at.t >= one.conn.rewritten.t && c.at.t <= one.until() && !c.change.kind.starts_with("rule-") &&
+        (c.change.kind.ends_with("-down") || c.change.kind.ends_with("-deleted") || c.change.kind.ends_with("-added") ||
+         c.change.kind.ends_with("-attached")))
+      result.doubts.push_back(fmt::format("{} {} came in between", c.change.kind, c.change.object));
 }
 
 std::optional<Finding> find_mangled(const Case& one) {
@@ -103,8 +118,9 @@ std::optional<Finding> find_mangled(const Case& one) {
   for (const auto* hits : open_hits(one, false))
     if (damaged(hits->reason) && !word) word = hits;
   const auto errors = damaged_segments(one.facts);
-  const bool harmed = conn.strays > 0 || word || never_recovers(one) ||
-                      (errors > 0 && (one.gap(Who::client).any || one.gap(Who::server).any));
+  const bool strayed = conn.stray && conn.stray.t <= one.until();
+  const bool harmed =
+      strayed || word || never_recovers(one) || (errors > 0 && (one.gap(Who::client).any || one.gap(Who::server).any));
   if (!harmed && !conn.rewritten) return std::nullopt;
   if (!harmed && !one.gap(Who::client).any && !one.gap(Who::server).any && !one.gone()) return std::nullopt;
   if (!harmed && one.gone() && !one.closing.foreign() && one.acts_known(one.doer()) &&
@@ -122,6 +138,7 @@ std::optional<Finding> find_mangled(const Case& one) {
                conn.rewritten));
     result.culprit = rule_culprit(one.facts, conn.rewriter);
     if (!harmed) result.doubts.push_back("no segment was seen to have suffered from it");
+    if (!strayed && !word) tell_what_else(one, result);
   }
   if (word)
     result.mechanism.push_back(record(

@@ -77,6 +77,12 @@ bool came_before(const Case& near, const Case& far, std::string_view cause) {
   return cause == "application/not-answering" && was_owed(far, near.conn.began.t, near.until());
 }
 
+// The proxy read on from its client when that had ended: what it did then need not have to do with it.
+bool heard_since(const Case& near, const Case& far) {
+  const auto& heard = near.conn.acts.server.last_read;
+  return heard && heard.t > far.until() && heard.t <= near.until();
+}
+
 // What a proxy does to its client it may do because of what became of its connection onwards.
 void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
   for (std::size_t i = 0; i < connections.size(); ++i) {
@@ -110,6 +116,10 @@ void follow_onwards(const Facts& facts, std::vector<Connection>& connections) {
       near.by = far.by;
       auto inherited = far.verdict;
       inherited.status = std::min(inherited.status, v.status);
+      if (heard_since(near_case, far_case)) {
+        inherited.status = std::min(inherited.status, Status::likely);
+        inherited.because.push_back({"not excluded", "the client was heard again after that", {}});
+      }
       inherited.summary = fmt::format("Behind the proxy: {}", far.verdict.summary);
       inherited.because.insert(inherited.because.end(), v.because.begin(), v.because.end());
       near.verdict = std::move(inherited);

@@ -18,6 +18,12 @@ std::optional<Finding> find_option(const Case&);
 std::optional<Finding> find_destroyed(const Case&);
 std::optional<Finding> find_expired(const Case&);
 
+// Whether a change can have to do with this connection.
+bool about_any(const Case&, const evidence::Change&);
+bool about_link(const Case&, const evidence::Change&);
+bool about_route(const Case&, const evidence::Change&);
+bool about_address(const Case&, const evidence::Change&);
+
 std::string no_route(const Case&);
 std::string no_link(const Case&);
 std::string no_address(const Case&);

@@ -14,13 +14,6 @@ namespace {
 // A notification is read at most this long after what it tells of.
 constexpr std::int64_t kReadLate = 50'000'000;
 
-std::string host_of(const Address& address) {
-  auto text = to_string(address);
-  text = text.substr(0, text.rfind(':'));
-  if (text.starts_with('[')) text = text.substr(1, text.size() - 2);
-  return text;
-}
-
 std::int64_t last_progress(const Case& one) {
   std::int64_t last = 0;
   for (const Who who : {Who::client, Who::server}) last = std::max(last, one.conn.stream[who].acked_at.t);
@@ -36,11 +29,6 @@ struct Eater {
   std::string_view kind;  // of the culprit
 };
 
-bool about_any(const Case&, const evidence::Change&) { return true; }
-// The link of the end that noticed. One further away is no fact of this machine: from here the peer fell silent.
-bool about_link(const Case& one, const evidence::Change& change) {
-  return change.netns.empty() || change.netns == name_of(one.victim());
-}
 // IPv6 takes routes and addresses away with their link, and tells each (net/ipv6/addrconf.c, addrconf_ifdown); IPv4
 // keeps the addresses and tells nothing.
 bool follows_link(const Case& one, const ChangeFacts& change) {
@@ -50,24 +38,6 @@ bool follows_link(const Case& one, const ChangeFacts& change) {
            std::abs(c.at.t - change.at.t) <= kReadLate;
   });
 }
-bool about_route(const Case&, const evidence::Change& change) {
-  // A plain route to somewhere is no obstacle; a deleted one, or one of these types, is.
-  if (change.kind == "route-deleted" || change.kind == "sysctl")
-    return change.kind != "sysctl" || change.object.find("forward") != std::string::npos;
-  const auto text = change.object + " " + change.detail;
-  return text.find("blackhole") != std::string::npos || text.find("unreachable") != std::string::npos ||
-         text.find("prohibit") != std::string::npos || text.find("throw") != std::string::npos;
-}
-bool about_address(const Case& one, const evidence::Change& change) {
-  for (const auto* address : {&one.conn.client, &one.conn.server, &one.conn.asked})
-    if (address->known() && change.object.starts_with(host_of(*address))) {
-      const auto rest = change.object.substr(host_of(*address).size());
-      if (rest.empty() || rest.front() == '/' || rest.front() == ' ') return true;
-    }
-  // 127.0.0.0/8 and its like: the address that was taken away covers the flow's by prefix.
-  return change.object.starts_with("127.") && one.conn.client.family == 4 && one.conn.client.ip[0] == 127;
-}
-
 const ChangeFacts* change_before(const Case& one, const Eater& eater) {
   const ChangeFacts* found = nullptr;
   for (const auto& c : one.facts.changes) {
@@ -120,7 +90,9 @@ std::optional<Finding> eaten_by(const Case& one, const Eater& eater) {
   // Bytes that went across after the change excuse it.
   if (change && last_progress(one) > change->at.t + kReadLate) change = nullptr;
   if (!word && !(missing && (change || !counter.empty()))) return std::nullopt;
-  if (!word && !change && !open_hits(one, true).empty()) return std::nullopt;
+  // Where the kernel tells of every drop, a rule's are the only ones.
+  const bool by_rule = !word && !open_hits(one, true).empty();
+  if (by_rule && (!change || (one.facts.complete("kernel") && !eater.reasons.empty()))) return std::nullopt;
   auto result = finding(one, eater.cause, change ? change->at.t : word ? word->open_first.t : one.until());
   if (change) {
     result.mechanism.push_back(record("changes",
@@ -138,6 +110,7 @@ std::optional<Finding> eaten_by(const Case& one, const Eater& eater) {
       result.doubts.push_back(
           fmt::format("bytes were already missing {} before the change", span_text(change->at.t - since)));
   }
+  if (by_rule) result.doubts.push_back("a rule ate segments of it that were missing in the end");
   if (change && !word)
     if (const auto* back = undone(one, eater, *change))
       result.doubts.push_back(

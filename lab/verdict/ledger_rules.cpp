@@ -42,7 +42,7 @@ bool still_missing(const Conn& conn, const Hits& hits) {
   if (hits.rst) return true;
   if (hits.any_end && (!own.answered || behind(own.acked, hits.end))) return true;
   if (hits.probes && back.last.t < hits.last.t) return true;  // nothing has come back since
-  if (!hits.any_end && hits.pure_ack) return back.open() || !back.answered;
+  if (!hits.any_end && hits.pure_ack) return !back.answered || (back.open() && behind(back.acked, hits.ack));
   return hits.icmp > 0 || (hits.syn && !conn.handshake);
 }
 

@@ -190,10 +190,11 @@ void Ledger::sent(Conn& conn, Who from, const evidence::Segment& segment, Mark m
     ++stream.rsts_left;
     return;
   }
+  conn.stream[other(from)].unanswered = 0;
   if (segment.window == 0 && !syn) stream.zero_window = mark;
   stream.window = segment.window;
   if (is_probe(stream, segment) && !fin && !syn) {
-    ++stream.probes;
+    ++stream.probes, ++stream.unanswered;
     return;
   }
   const bool fresh = !stream.started || behind(stream.next, end);

@@ -41,9 +41,11 @@ bool connect::overflowed(const Case& one) {
 
 std::optional<Finding> connect::find_queue_full(const Case& one) {
   if (!one.unconnected() || refused_on_wire(one)) return std::nullopt;
-  for (const auto& hits : one.conn.hits)
-    if (hits.rule && hits.open_first) return std::nullopt;
   const auto* word = overflow(one);
+  std::uint64_t ruled = 0;
+  for (const auto& hits : one.conn.hits)
+    if (hits.rule && hits.open_first) ruled += hits.count;
+  if (ruled && !(word && ruled < one.conn.stream.client.syns)) return std::nullopt;
   if (!word && !overflowed(one)) return std::nullopt;
   if (one.wire_complete && one.conn.wire && one.conn.stream.client.syns == 0) return std::nullopt;
   if (one.conn.stream.server.syns) return std::nullopt;
@@ -51,6 +53,7 @@ std::optional<Finding> connect::find_queue_full(const Case& one) {
   result.by = "server";
   blame_queue(one, "SYN", result);
   const auto* queue = one.listener();
+  if (ruled) result.doubts.push_back("a rule ate SYNs of it, too");
   if (!one.conn.stream.client.syns && !word) result.doubts.push_back("no SYN of this connection was seen");
   if (!word && !(queue && queue->most_waiting > queue->limit))
     result.doubts.push_back("the counter does not say whose SYN it was, and the queue was not seen full");

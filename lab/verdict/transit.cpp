@@ -105,7 +105,8 @@ Gap Case::gap(Who from) const {
                fmt::format("{}: {} written, {} on the wire", way(from), plural(then.written, "byte"), then.sent),
                conn.acts[from].last_write),
         conn.acts[from].last_write);
-  if (wire_complete && conn.wire && !stream.fin && !stream.rst && !back.rst)
+  // Without room for what was written before, the FIN waits, too.
+  if (wire_complete && conn.wire && !stream.fin && !stream.rst && !back.rst && back.window != 0)
     for (const auto& deed : conn.acts[from].closers)
       if (deed.kind != Kind::exec && deed.start < until() && !held_open(from, deed)) {
         add(record("wire", fmt::format("the {} closed and no FIN of its own is on the wire", name_of(from)), deed.mark),

@@ -1,6 +1,7 @@
 // What programs did: steps and system calls in one form.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -43,6 +44,7 @@ struct Deed {
   bool pending = false;  // had not returned when the run ended, or its process died in it
   bool eof = false, timed_out = false;
   bool untold = false;   // a poll that does not tell what it waits for
+  bool peeks = false;    // MSG_PEEK: what it saw stays in the queue
   bool passing = false;  // it need not have awaited bytes: an event loop's look, one that does not wait
   bool linger_reset = false;
   bool lingers = false;  // it set SO_LINGER to anything but a reset
@@ -84,6 +86,13 @@ struct Acts {
   std::set<int> users;    // of them: who read or wrote
   std::set<int> doubled;  // of them: who made a further descriptor for it
   std::set<int> threads;  // who called anything there
+
+  // It closed its descriptor, and made no other for the connection.
+  bool let_go(int pid) const {
+    return !doubled.contains(pid) && std::any_of(closers.begin(), closers.end(), [&](const Deed& deed) {
+      return deed.pid == pid && deed.kind == Kind::close;
+    });
+  }
 };
 
 }  // namespace lab::verdict

@@ -18,6 +18,7 @@ struct Stream {
   bool answered = false;    // acked is known
   std::uint32_t acked = 0;  // highest acknowledgement from the other end that arrived
   std::uint32_t segments = 0, data_segments = 0, syns = 0, repeats = 0, probes = 0, fins = 0, rsts = 0;
+  std::uint32_t unanswered = 0;                  // of the probes: since the other end's last segment
   std::uint64_t bytes = 0;                       // payload, each byte once
   std::uint64_t delivered = 0;                   // payload that the other end acknowledged
   Mark first, last, syn, first_data, last_data;  // data: new data only

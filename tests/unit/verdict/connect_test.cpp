@@ -128,6 +128,16 @@ TEST(Connect, TheAnswerIsEaten) {
   EXPECT_VERDICT(s, "connect/no-answer", "confirmed");
 }
 
+// A rule ate the first SYN, the full queue the rest.
+TEST(Connect, ARuleAndAFullQueue) {
+  Story s;
+  s.traced("C>S S 0", {.hook = "input", .text = "tcp dport 8080 drop"}).wire("C>S S 0").wait(1000);
+  for (int i = 0; i < 3; ++i) s.wire("C>S S 0").dropped("C>S S 0", "TCP_LISTEN_OVERFLOW").wait(1000);
+  s.listener("127.0.0.1:8080", 1, 0).act('C', "connect", {.ms = 3500, .outcome = "timeout"});
+  s.counter("TcpExtListenOverflows", 3).end();
+  EXPECT_NE(s.verdict().status, Status::confirmed) << told(s.verdict());
+}
+
 TEST(Connect, QueueFull) {
   Story s;
   s.wire("C>S S 0")

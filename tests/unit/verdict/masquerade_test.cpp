@@ -61,6 +61,41 @@ TEST(NatLost, OfAClientWhoseSocketWasSeenFirst) {
   EXPECT_EQ(s.judge().connections.size(), 1U);
 }
 
+// The server closes, the client reads to the end; only then the gateway forgets, and what the client says meets nobody.
+TEST(NatLost, LookAlikeWhenAllWasOver) {
+  Story s;
+  const char *client = "192.0.2.2:45000", *shown = "198.51.100.1:45000", *server = "198.51.100.2:8080";
+  const auto pass = [&](const char* flags, bool from_client, std::uint32_t seq, std::uint32_t ack,
+                        std::uint32_t length = 0, bool translated = true) {
+    for (const bool at_client : {from_client, !from_client}) {
+      const auto& there = at_client || !translated ? client : shown;
+      s.put(evidence::Segment{.netns = at_client ? "client" : "server",
+                              .device = at_client ? "client0" : "server0",
+                              .outgoing = at_client == from_client,
+                              .source = *evidence::parse_address(from_client ? there : server),
+                              .target = *evidence::parse_address(from_client ? server : there),
+                              .flags = flags,
+                              .seq = seq,
+                              .ack = ack,
+                              .length = length,
+                              .window = 512,
+                              .ttl = 64});
+    }
+  };
+  s.from(client).to(server);
+  pass("S", true, 100, 0);
+  pass("SA", false, 500, 101);
+  pass("A", true, 101, 501);
+  s.act('C', "connect").act('C', "send 3", {.bytes = 3});
+  pass("PA", true, 101, 501, 3);
+  s.from(shown).act('S', "accept").recv('S', 3).close('S');
+  pass("FA", false, 501, 104);
+  s.from(client).recv_eof('C').flow("destroy", client, server, server, shown).act('C', "send 3", {.bytes = 3});
+  pass("PA", true, 104, 502, 3, false);
+  s.end();
+  EXPECT_VERDICT(s, "application/closed", "confirmed");
+}
+
 // The same reset for want of a socket, under the address that the server always knew.
 TEST(NatLost, LookAlikeTheSocketExpiredBehindATranslationThatStands) {
   auto s = masqueraded(false);

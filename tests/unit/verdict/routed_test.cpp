@@ -42,6 +42,37 @@ TEST(Routed, ALinkBeyondIsSilence) {
   }
 }
 
+// Two probes of keepalive, each with its answer; then the client gives up by its own clock.
+Story probed(bool answered) {
+  Story s;
+  pass(s, "C>S S 0", true);
+  pass(s, "S>C SA 0", false);
+  pass(s, "C>S A 1", true);
+  s.act('C', "connect").act('S', "accept").act('C', "send 12", {.bytes = 12});
+  pass(s, "C>S PA 1:13", true);
+  pass(s, "S>C A 1", false);
+  s.netns("", "", false).recv('S', 12).waiting('S', "sleep 8s");
+  for (int probe = 0; probe < 3; ++probe) {
+    pass(s.wait(1000), "C>S A 12", true, answered ? 4 : 3);
+    if (answered) pass(s, "S>C A 1", false);
+  }
+  s.netns("", "", false).process(kServerPid, "sleeping").counter("TcpExtTCPKeepAlive", 3);
+  if (answered) return std::move(s.recv_timeout('C', 4500).end());
+  return std::move(s.act('C', "recv 64", {.error = ETIMEDOUT, .ms = 4500}).end());
+}
+
+TEST(Routed, AProbeThatIsAnsweredIsNoSilence) {
+  auto answered = probed(true);
+  EXPECT_VERDICT(answered, "application/not-answering", "confirmed");
+  auto silent = probed(false);
+  EXPECT_VERDICT(silent, "network/peer-silent", "confirmed");
+}
+
+TEST(Routed, LoopbacksLinkIsNobodysWay) {
+  auto s = broken(3, [](Story& story) { story.netns("client", "", false).changed("link-down", "lo"); }).end();
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "network/peer-silent");
+}
+
 TEST(Routed, OnesOwnLinkIsNoSilence) {
   auto s = broken(0, [](Story& story) { story.netns("client", "", false).changed("link-down", "client0"); }).end();
   EXPECT_VERDICT(s, "kernel/link-down", "confirmed");
