@@ -49,9 +49,7 @@ bool killed_by_limit(const Facts& facts, const Process& process) {
   for (const auto* name : {"cgroup.memory", "cpu"})
     if (const auto at = process.limits.find(name); at != process.limits.end() && at->second.state.hit) return true;
   if (limits::may_have_used_up_cpu(process)) return true;
-  return std::any_of(facts.changes.begin(), facts.changes.end(), [&](const ChangeFacts& c) {
-    return c.change.kind == "cgroup-oom-kill" && c.at.t <= process.exited.t + 50'000'000;
-  });
+  return limits::told_of_kill(facts, "cgroup-oom-kill", process) != nullptr;
 }
 
 std::optional<Finding> died(const Case& one, std::string_view name, bool crashes) {

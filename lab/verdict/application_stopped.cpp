@@ -23,6 +23,20 @@ bool others_serve(const Case& one, Who who, int stopped) {
   });
 }
 
+// Somebody else could have taken it up, where the stopped one had not.
+const Process* another_runs(const Case& one, Who who, int stopped) {
+  const auto& acts = one.conn.acts[who];
+  if (acts.users.contains(stopped)) return nullptr;
+  auto pids = one.holders(who);
+  if (const auto* queue = who == Who::server ? one.listener() : nullptr)
+    pids.insert(queue->pids.begin(), queue->pids.end());
+  for (const int pid : pids) {
+    const auto* process = one.facts.process(pid);
+    if (pid != stopped && process && !acts.let_go(pid) && runs(*process, one.until())) return process;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::optional<Finding> find_stopped(const Case& one) {
@@ -31,7 +45,7 @@ std::optional<Finding> find_stopped(const Case& one) {
   for (const int pid : one.holders(who)) {
     const auto* process = one.facts.process(pid);
     if (!process || !process->stopped_at(one.until())) continue;
-    if (others_serve(one, who, pid)) continue;
+    if (one.conn.acts[who].let_go(pid) || others_serve(one, who, pid)) continue;
     // What it did after the stop was seen, and before it ran again, says that it was not stopped.
     const auto& acts = one.conn.acts[who];
     const auto did = std::max(acts.last_read.t, acts.last_write.t);
@@ -39,6 +53,8 @@ std::optional<Finding> find_stopped(const Case& one) {
     auto result = finding(one, "application/stopped", process->stopped.t);
     result.by = by_text(one, who);
     result.doubts = passing_doubts(one);
+    if (const auto* other = another_runs(one, who, pid))
+      result.doubts.push_back(fmt::format("{}, which may have served it as well, was running", process_text(other)));
     result.mechanism.push_back(
         record("processes", fmt::format("{} is {}", process_text(process), process->stop_state), process->stopped));
     for (const auto& signal : process->signals)

@@ -104,7 +104,11 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
   if (here && closed_instead(one, who, deed, one.closer(who)))
     return {.aside = true, .doubts = {fmt::format("it closed behind the failed {}", deed.call)}};
   if (here && moves_or_ends(deed.kind)) return {};
-  if (deed.kind == Kind::accept && who == Who::server && one.unaccepted().value_or(false)) return {};
+  if (deed.kind == Kind::accept && who == Who::server && one.unaccepted().value_or(false)) {
+    if (deed.end >= one.conn.began.t || !got_on(trouble.then, one.until())) return {};
+    return {.aside = true,
+            .doubts = {fmt::format("{} had failed before the connection was there, and it had got on", deed.call)}};
+  }
   const auto closer = one.closer(who);
   const auto end = given_up(one, who);
   const auto t = trouble.filter_at ? trouble.filter_at.t : deed.end;
@@ -115,6 +119,10 @@ Bearing bearing(const Case& one, Who who, const Case::Snag& snag) {
     result.doubts.push_back(fmt::format("{} failed in a thread that had nothing to do with the connection", deed.call));
     result.aside = !held || !one.conn.acts[who].threads.empty();
   }
+  const int ending = ending_thread(closer);
+  const bool others = (closer.deed && closer.deed->pid != deed.pid) || (ending && deed.tid && ending != deed.tid);
+  if (!here && !held && end && others)
+    result.doubts.push_back(fmt::format("another thread than the one whose {} failed ended the connection", deed.call));
   if (held && !one.conn.acts[who].users.contains(snag.process->pid) && one.holders(who).size() > 1)
     result.doubts.push_back(fmt::format("whether process {} was to serve it is not known", snag.process->pid));
   // A connection that is taken only to be closed is no work.

@@ -62,6 +62,8 @@ Bearing bearing(const Case& one, const FailedConnect& failed) {
   const int ending = ending_thread(closer);
   if (closer.deed && closer.deed->pid == deed.pid && ending && deed.tid && ending != deed.tid)
     result.doubts.push_back("another thread than the one whose connect failed ended the connection");
+  else if (closer.deed && closer.deed->pid != deed.pid)
+    result.doubts.push_back("another process than the one whose connect failed ended the connection");
   if (end) {
     weigh_others(one, Who::server, closer, deed.end, result);
     weigh_time(deed, deed.end, *end, to_itself(one, Who::server, deed, failed.then, closer, *end - deed.end), result);

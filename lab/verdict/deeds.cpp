@@ -219,6 +219,7 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
   }
   if (transfers && deed.bytes > 0) deed.bytes += folded_bytes(call.args);
   deed.eof = deed.kind == Kind::read && deed.bytes == 0;
+  deed.peeks = deed.kind == Kind::read && call.args.find("MSG_PEEK") != std::string::npos;
   const auto took = deed.end - deed.start;
   deed.timed_out = deed.error == EAGAIN && transfers && took >= kBlocked;
   // A blocking send returns with less than it was given when its time is over or a signal ends it. Copying alone takes

@@ -25,6 +25,35 @@ bool may_have_waited(const Case& one) {
   return for_long(acts.idle, acts.idle ? acts.idle->end : 0) || (reads && for_long(acts.pending, went));
 }
 
+// It ended, and says that it did not go well.
+bool failed(const Case& one, Who who) {
+  const auto holders = one.holders(who);
+  return std::any_of(holders.begin(), holders.end(), [&](int pid) {
+    const auto* process = one.facts.process(pid);
+    return process && process->exited && !process->by_lab && process->status != 0;
+  });
+}
+
+// The client read something and looked for more, and the server had not ended its own direction: it was in that look
+// to the end, or failed behind it.
+bool looked_for_more(const Case& one) {
+  const auto& acts = one.conn.acts.client;
+  if (!one.conn.handshake || acts.met_end || one.conn.stream.server.fin || !acts.last_read) return false;
+  const auto in_vain = [&](const Complaint& c) {
+    return c.victim == Who::client && c.what == Complaint::What::starved && !c.made_good && c.deed &&
+           c.deed->timed_out && c.deed->start >= acts.last_read.t;
+  };
+  if (acts.pending && acts.pending->kind == Kind::read && acts.pending->start >= acts.last_read.t) return true;
+  return std::any_of(one.conn.complaints.begin(), one.conn.complaints.end(), in_vain) && failed(one, Who::client);
+}
+
+// The server's process says that it did not go well, and the client met the end that came of it.
+bool ended_by_a_failure(const Case& one) {
+  const auto closer = one.closer(Who::server);
+  return one.conn.acts.client.met_end && closer.how == Closer::How::exited && closer.process &&
+         closer.process->status != 0;
+}
+
 }  // namespace
 
 std::vector<std::string> missing_sources(const Facts& facts) {
@@ -73,6 +102,14 @@ Decision healthy(const Case& one) {
           {"wire", fmt::format("{} made good what was lost", plural(c.repeats + s.repeats, "repetition")), {}});
   }
   if (d.verdict.status != Status::confirmed) d.verdict.next = missing_sources(one.facts);
+  const auto unsure = [&](const char* why) {
+    d.verdict.status = Status::likely;
+    d.verdict.because.push_back({"not excluded", why, {}});
+  };
+  if (!one.complaint && looked_for_more(one))
+    unsure("the client looked for more after what it had read, and none came");
+  if (!one.complaint && ended_by_a_failure(one))
+    unsure("the server's process ended with a failure, which closed the connection");
   if (one.complaint || may_have_waited(one)) {
     d.verdict.status = Status::likely;
     d.verdict.because.push_back(

@@ -104,7 +104,7 @@ void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
   for (auto& one : conn.complaints)
     if (one.victim != who && deed.start <= one.at.t && one.at.t <= deed.end) one.facing = deed;
   if (deed.bytes > 0) {
-    acts.read += static_cast<std::uint64_t>(deed.bytes);
+    if (!deed.peeks) acts.read += static_cast<std::uint64_t>(deed.bytes);
     acts.users.insert(deed.pid);
     acts.last_read = deed.mark;
     forgive(conn, who, Kind::read);

@@ -25,6 +25,9 @@ std::optional<Finding> find_receive_buffer(const Case&);
 bool may_have_used_up_cpu(const Process& process);
 std::optional<std::int64_t> whole_cpu_seconds(const Process& process);
 
+// What the kernel told of a limit when it had killed the process: before that it befell another one of its group.
+const ChangeFacts* told_of_kill(const Facts& facts, std::string_view kind, const Process& killed);
+
 // Why an end that did nothing may have had no CPU time for it.
 std::vector<std::string> throttled_doubts(const Case&, Who who);
 

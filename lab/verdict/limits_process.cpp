@@ -45,12 +45,6 @@ std::string limit_text(const Process& process, const Limit& limit) {
   return {};
 }
 
-const ChangeFacts* told(const Facts& facts, std::string_view kind, std::int64_t until) {
-  for (const auto& one : facts.changes)
-    if (one.change.kind == kind && one.at.t <= until) return &one;
-  return nullptr;
-}
-
 // The kernel fails calls with these errors for no other reason than the limit; a filter can fake them.
 void part_from_filters(const Case& one, const Process& process, const Limit& limit, const Trouble& trouble,
                        Finding& result) {
@@ -154,7 +148,7 @@ std::optional<Finding> by_signal(const Case& one, const Limit& limit, int signal
   if (closer.how != Closer::How::signalled || !closer.process) return std::nullopt;
   const auto& process = *closer.process;
   const auto* known = limit_of(process, limit);
-  const auto* change = limit.change.empty() ? nullptr : told(one.facts, limit.change, process.exited.t);
+  const auto* change = limit.change.empty() ? nullptr : told_of_kill(one.facts, limit.change, process);
   const bool hit = (known && known->state.hit) || change;
   const bool run_out = signal == SIGXCPU && may_have_used_up_cpu(process);
   if (process.signal != signal && !(process.signal == SIGKILL && (hit || run_out))) return std::nullopt;
@@ -214,6 +208,16 @@ std::string no_failed_call(const Case& one, const Limit& limit) {
 }
 
 }  // namespace
+
+const ChangeFacts* told_of_kill(const Facts& facts, std::string_view kind, const Process& killed) {
+  constexpr std::int64_t slack = 50'000'000;
+  auto since = killed.exited.t;
+  for (const auto& one : killed.signals)
+    if (one.sent.signal == killed.signal) since = std::min(since, one.at.t);
+  for (const auto& one : facts.changes)
+    if (one.change.kind == kind && one.at.t <= killed.exited.t && one.at.t >= since - slack) return &one;
+  return nullptr;
+}
 
 bool may_have_used_up_cpu(const Process& process) {
   const auto seconds = cpu_limit(process);

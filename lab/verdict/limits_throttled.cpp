@@ -14,16 +14,19 @@ namespace {
 // A group's share of CPU time is handed out anew in each period (kernel/sched/fair.c, default_cfs_period).
 constexpr std::int64_t kPeriod = 100'000'000;
 
-bool inside_a_wait(const Process& process) {
-  return std::any_of(process.inside.begin(), process.inside.end(), [](const auto& in) {
-    const auto kind = in.second.kind;
-    return kind == Kind::read || kind == Kind::write || kind == Kind::accept || kind == Kind::poll;
+// One that served the connection sleeps or waits for a lock; or anybody waits for the network.
+bool inside_a_wait(const Process& process, const Acts& acts) {
+  return std::any_of(process.inside.begin(), process.inside.end(), [&](const auto& in) {
+    const auto& [tid, deed] = in;
+    const auto kind = deed.kind;
+    const bool sleeps = kind == Kind::pause && !deed.shown.starts_with("burn") && acts.threads.contains(tid);
+    return kind == Kind::read || kind == Kind::write || kind == Kind::accept || kind == Kind::poll || sleeps;
   });
 }
 
 // The group's limit, where it was used up and the process was not waiting for anything anyhow.
-const LimitFacts* used_up(const Process* process) {
-  if (!process || inside_a_wait(*process)) return nullptr;
+const LimitFacts* used_up(const Process* process, const Acts& acts) {
+  if (!process || inside_a_wait(*process, acts)) return nullptr;
   const auto at = process->limits.find("cgroup.cpu");
   return at == process->limits.end() || !at->second.state.hit ? nullptr : &at->second;
 }
@@ -55,7 +58,7 @@ std::optional<Finding> find_throttled(const Case& one) {
   const auto waited = one.complaint->deed->end - one.complaint->deed->start;
   for (const int pid : one.holders(who)) {
     const auto* process = one.facts.process(pid);
-    const auto* cpu = used_up(process);
+    const auto* cpu = used_up(process, one.conn.acts[who]);
     if (!cpu || !work || work.t > one.until()) continue;
     const auto& state = cpu->state;
     // The last count is read after the other end gave up.
@@ -77,7 +80,7 @@ std::vector<std::string> throttled_doubts(const Case& one, Who who) {
   if (!deed) return {};
   for (const int pid : one.holders(who)) {
     const auto* process = one.facts.process(pid);
-    const auto* cpu = used_up(process);
+    const auto* cpu = used_up(process, one.conn.acts[who]);
     if (!cpu) continue;
     const auto held = held_since(*process, *cpu, deed->start).most;
     if (held >= (deed->end - deed->start) / 10)

@@ -61,6 +61,18 @@ TEST(BackendRefused, LookAlikeAStreamOrWhoKnows) {
   }
 }
 
+// Who accepted it had handed it on, and went elsewhere for something of its own.
+TEST(BackendRefused, LookAlikeAnotherProcessesConnect) {
+  for (const int pid : {kServerPid, 22}) {
+    auto s = asked();
+    s.socket('S', {.when = "change", .pids = {22, kServerPid}});
+    auto connect = of_server("connect", ECONNREFUSED);
+    connect.pid = connect.tid = pid;
+    s.put(connect);
+    EXPECT_VERDICT(hangs_up(s), "application/backend-refused", pid == kServerPid ? "confirmed" : "likely");
+  }
+}
+
 TEST(BackendRefused, ALocalServiceIsNotThere) {
   auto s = asked();
   auto made = of_server("socket", 0, "AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC");

@@ -28,6 +28,12 @@ TEST(Throttled, LookAlikeAndWaiting) {
   EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/not-answering");
 }
 
+// It sleeps, or waits for a lock: no share would have helped.
+TEST(Throttled, LookAlikeItsThreadWasAsleep) {
+  auto s = throttled(9, "sleep 5s").end();
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+}
+
 // What else kept the server, nobody knows: a machine that stood still looks the same.
 TEST(Throttled, ForSomeOfTheTimeIsNoSureCauseAndNoneOfItsOwnEither) {
   auto s = throttled(9, "burn 300ms", 3500).end();
