@@ -164,9 +164,8 @@ namespace {
 // An acknowledgement that is lost stops who writes, not who waits for bytes.
 bool only_acknowledgements(const Case& one) {
   const auto hits = open_hits(one, true);
-  return !hits.empty() && std::all_of(hits.begin(), hits.end(), [&](const Hits* one_of) {
-    return !one_of->any_end && one_of->pure_ack && !one_of->syn;
-  });
+  return !hits.empty() && std::all_of(hits.begin(), hits.end(),
+                                      [&](const Hits* hit) { return !hit->any_end && hit->pure_ack && !hit->syn; });
 }
 
 }  // namespace

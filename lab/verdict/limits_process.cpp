@@ -215,7 +215,7 @@ const ChangeFacts* told_of_kill(const Facts& facts, std::string_view kind, const
   for (const auto& one : killed.signals)
     if (one.sent.signal == killed.signal) since = std::min(since, one.at.t);
   for (const auto& one : facts.changes)
-    if (one.change.kind == kind && one.at.t <= killed.exited.t && one.at.t >= since - slack) return &one;
+    if (one.change.kind == kind && one.at.t <= killed.exited.t + slack && one.at.t >= since - slack) return &one;
   return nullptr;
 }
 

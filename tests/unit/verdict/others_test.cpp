@@ -56,14 +56,20 @@ TEST(Others, AnAcceptThatFailedBefore) {
 
 // The kernel had killed another process of its group for memory, long before.
 TEST(Others, AnotherWasKilledForMemory) {
-  for (const bool before : {true, false}) {
+  enum class Told { long_before, when_it_was, soon_after };
+  for (const auto moment : {Told::long_before, Told::when_it_was, Told::soon_after}) {
     Story s;
+    const auto now = [&](Told when) {
+      if (when == moment) s.changed("cgroup-oom-kill", "server");
+    };
     s.handshake().send('C', 6).recv('S', 6);
-    if (before) s.changed("cgroup-oom-kill", "server").wait(2000);
-    s.signal(SIGKILL, kServerPid, 0, true);
-    if (!before) s.changed("cgroup-oom-kill", "server");
-    s.killed(kServerPid, SIGKILL).wire("S>C FA").wire("C>S A").recv_eof('C').end();
-    EXPECT_VERDICT(s, before ? "application/killed" : "limits/memory", "confirmed");
+    now(Told::long_before);
+    s.wait(2000).signal(SIGKILL, kServerPid, 0, true);
+    now(Told::when_it_was);
+    s.killed(kServerPid, SIGKILL).wire("S>C FA").wire("C>S A").recv_eof('C').wait(20);
+    now(Told::soon_after);
+    s.end();
+    EXPECT_VERDICT(s, moment == Told::long_before ? "application/killed" : "limits/memory", "confirmed");
   }
 }
 
