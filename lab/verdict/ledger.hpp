@@ -138,4 +138,9 @@ class Ledger {
 // What of an eater's work was never made good: data that was never acknowledged, an ACK that was never replaced.
 bool still_missing(const Conn& conn, const Hits& hits);
 
+// A closing segment with this end's address closed nothing (outlived.cpp).
+bool outlived_reset(const Conn& conn, Who from);
+bool outlived_fin(const Conn& conn, Who from);
+void forget_outlived(Conn& conn);
+
 }  // namespace lab::verdict

@@ -145,6 +145,7 @@ void Ledger::close() {
   for (auto& [pid, one] : facts_.processes) forget_filters_signals(one, facts_.complete("filters"));
   for (const auto& conn : facts_.conns)
     for (const Who who : {Who::client, Who::server}) presume_dead(conn, who);
+  for (auto& conn : facts_.conns) forget_outlived(conn);
   for (auto& conn : facts_.conns)
     for (auto& hits : conn.hits)
       if (!still_missing(conn, hits)) hits.open_first = {};

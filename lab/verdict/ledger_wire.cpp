@@ -12,8 +12,7 @@ std::uint32_t end_of(const evidence::Segment& segment) {
   return segment.seq + segment.length + (has(segment, 'S') ? 1U : 0U) + (has(segment, 'F') ? 1U : 0U);
 }
 
-// Where a routed segment was seen on its way: leaving its sender's namespace, arriving at the receiver's, or between.
-// On loopback, and on a host's own links, one sighting is all there is.
+// Where a routed segment was seen: leaving its sender's namespace, arriving at the receiver's, or between. Else once.
 struct Sighting {
   bool leaving = true, arriving = true;
 };
@@ -230,7 +229,7 @@ void Ledger::sent(Conn& conn, Who from, const evidence::Segment& segment, Mark m
   if (fin) {
     ++stream.fins_left;
     ++stream.fins;
-    if (!stream.fin) {
+    if (!stream.fin || outlived_fin(conn, from)) {
       stream.fin = mark;
       stream.fin_seq = segment.seq + segment.length;
       stream.closing_ttl = segment.ttl;
@@ -259,7 +258,7 @@ void Ledger::arrived(Conn& conn, Who from, const evidence::Segment& segment, Mar
       stream.late_rst = true;
       return;
     }
-    if (!stream.rsts++) {
+    if (!stream.rsts++ || outlived_reset(conn, from)) {
       stream.rst = mark;
       stream.rst_seq = segment.seq;
       stream.rst_acks = has(segment, 'A');

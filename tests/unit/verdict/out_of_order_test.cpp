@@ -1,4 +1,4 @@
-// Closing segments that came out of their order, or later than what they told of.
+// Closing segments that came out of their order, later than what they told of, or to nobody.
 #include <cerrno>
 
 #include "unit/verdict/story.hpp"
@@ -86,6 +86,55 @@ TEST(OutOfOrder, AResetThatOvertookTheFinWithEventsMissing) {
     s.drop_source(source);
     EXPECT_NOT_WRONGLY_CONFIRMED(s, "application/closed");
   }
+}
+
+// A forged closing segment that a rule eats on its way in; both sockets are seen alive, and the talk goes on.
+Story eaten(const char* segment, const char* flag) {
+  Story s;
+  const Story::Rule rule{.hook = "input", .text = std::string("tcp sport 8080 tcp flags ") + flag + " drop"};
+  s.handshake().exchange().traced(segment, rule).wire(segment).wait(100);
+  return std::move(
+      s.socket('C', {.when = "change", .pids = {kClientPid}}).socket('S', {.when = "change", .pids = {kServerPid}}));
+}
+
+TEST(Outlived, AClosingSegmentThatReachedNobody) {
+  for (const auto& [segment, flag] : {std::pair{"S>C R 6", "rst"}, std::pair{"S>C FA 6", "fin"}}) {
+    auto s = eaten(segment, flag);
+    s.send('C', 6).recv('S', 6).waiting('S', "sleep 5s").recv_timeout('C', 900);
+    s.process(kServerPid, "sleeping").socket('C').socket('S', {.pids = {kServerPid}}).end();
+    EXPECT_VERDICT(s, "application/not-answering", "confirmed");
+  }
+}
+
+TEST(Outlived, WhatEndedItLater) {
+  for (const auto& [segment, flag] : {std::pair{"S>C R 6", "rst"}, std::pair{"S>C FA 6", "fin"}}) {
+    auto reset = eaten(segment, flag);
+    reset.send('C', 6).recv('S', 6).act('S', "reset", {.linger_reset = true}).built('S', "TCP_STATE", "CLOSE");
+    reset.wire("S>C RA 6").recv_fails('C', ECONNRESET).counter("TcpOutRsts", 1).end();
+    EXPECT_VERDICT(reset, "application/reset", "confirmed");
+    auto closed = eaten(segment, flag);
+    closed.send('C', 6).recv('S', 6).close('S').wire("S>C FA 6").wire("C>S A").recv_eof('C').end();
+    EXPECT_VERDICT(closed, "application/closed", "confirmed");
+    EXPECT_EQ(closed.judge().connections[0].closes, "server FIN");
+  }
+}
+
+// The server's own, which had closed with bytes unread: that a rule ate it makes it no other's.
+TEST(Outlived, LookAlikeAResetOfTheServersOwn) {
+  Story s;
+  const Story::Rule rule{.hook = "input", .text = "tcp sport 8080 tcp flags rst drop"};
+  s.handshake().send('C', 6).close('S').built('S', "TCP_ABORT_ON_CLOSE", "ESTABLISHED").traced("S>C RA", rule);
+  s.wire("S>C RA").wait(100).socket('C', {.when = "change", .pids = {kClientPid}}).recv_timeout('C', 900);
+  s.socket('C', {.pids = {kClientPid}}).counter("TcpOutRsts", 1).end();
+  EXPECT_EQ(s.judge().connections[0].closes, "server RST");
+}
+
+// One that is seen no more may have taken it.
+TEST(Outlived, LookAlikeOfWhomNothingWasSeenSince) {
+  Story s;
+  s.handshake().exchange().waiting('S', "recv 64").wire("S>C R 6").wait(5);
+  s.socket('S', {.when = "change", .pids = {kServerPid}}).recv_fails('C', ECONNRESET).end();
+  EXPECT_VERDICT(s, "network/injected-reset", "confirmed");
 }
 
 }  // namespace
