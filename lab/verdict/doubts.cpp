@@ -174,6 +174,8 @@ std::vector<std::string> loss_doubts(const Case& one) {
   const auto& c = *one.complaint;
   const Who victim = c.victim, doer = other(victim);
   const auto& acts = one.conn.acts[doer];
+  if ((!one.conn.wire || !one.wire_complete) && only_acknowledgements(one))
+    return {"whether the acknowledgements that were eaten were made good is not known (wire: off or incomplete)"};
   // Its FIN may be what was lost; and who is told of an error did not give up by himself.
   if (!c.deed || c.deed->error || !acts.closers.empty() || departure(one, doer)) return {};
   const auto holders = one.holders(doer);

@@ -89,6 +89,14 @@ TEST(Besides, AcknowledgementsThatWereEaten) {
   EXPECT_NE(s.verdict().status, Status::confirmed) << told(s.verdict());
 }
 
+TEST(Besides, AnAcknowledgementThatWasMadeGoodUnseen) {
+  Story s;
+  s.handshake().act('C', "send 6", {.bytes = 6}).traced("S>C A", {.text = "tcp sport 8080 drop"}).recv('S', 6);
+  s.wait(210).wire("S>C A").act('S', "send 20000", {.bytes = 9000, .ms = 1300, .outcome = "timeout"}).end();
+  s.drop_source("wire");
+  EXPECT_NE(s.verdict().status, Status::confirmed) << told(s.verdict());
+}
+
 TEST(Besides, AnAcknowledgementThatWasMadeGoodIsMissingNoMore) {
   Story s;
   s.handshake().act('C', "send 6", {.bytes = 6}).wire("C>S PA 1:7").traced("S>C A", {.text = "tcp sport 8080 drop"});
