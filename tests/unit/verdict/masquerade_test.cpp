@@ -6,39 +6,41 @@
 namespace lab::verdict {
 namespace {
 
+constexpr const char *client = "192.0.2.2:45000", *shown = "198.51.100.1:45000", *server = "198.51.100.2:8080";
+
+void seg(Story& s, const char* netns, bool outgoing, const char* from, const char* to, const char* flags,
+         std::uint32_t seq, std::uint32_t ack, std::uint32_t length = 0) {
+  s.put(evidence::Segment{.netns = netns,
+                          .device = std::string(netns) + "0",
+                          .outgoing = outgoing,
+                          .source = *evidence::parse_address(from),
+                          .target = *evidence::parse_address(to),
+                          .flags = flags,
+                          .seq = seq,
+                          .ack = ack,
+                          .length = length,
+                          .window = 512,
+                          .ttl = 64});
+}
+
 // Routed, behind a gateway that masquerades: the server knows the client as `shown`. `forgets`: the gateway does.
 // `looked`: the client's socket was seen before its SYN was.
 Story masqueraded(bool forgets, bool looked = false) {
   Story s;
-  const char *client = "192.0.2.2:45000", *shown = "198.51.100.1:45000", *server = "198.51.100.2:8080";
   const char* later = forgets ? client : shown;
-  const auto seg = [&](const char* netns, bool outgoing, const char* from, const char* to, const char* flags,
-                       std::uint32_t seq, std::uint32_t ack, std::uint32_t length = 0) {
-    s.put(evidence::Segment{.netns = netns,
-                            .device = std::string(netns) + "0",
-                            .outgoing = outgoing,
-                            .source = *evidence::parse_address(from),
-                            .target = *evidence::parse_address(to),
-                            .flags = flags,
-                            .seq = seq,
-                            .ack = ack,
-                            .length = length,
-                            .window = 512,
-                            .ttl = 64});
-  };
   s.from(client).to(server);
   if (looked) s.socket('C', {.state = "SYN_SENT", .when = "change"});
-  seg("client", true, client, server, "S", 100, 0);
-  seg("server", false, shown, server, "S", 100, 0);
-  seg("server", true, server, shown, "SA", 500, 101);
-  seg("client", false, server, client, "SA", 500, 101);
-  seg("client", true, client, server, "A", 101, 501);
-  seg("server", false, shown, server, "A", 101, 501);
+  seg(s, "client", true, client, server, "S", 100, 0);
+  seg(s, "server", false, shown, server, "S", 100, 0);
+  seg(s, "server", true, server, shown, "SA", 500, 101);
+  seg(s, "client", false, server, client, "SA", 500, 101);
+  seg(s, "client", true, client, server, "A", 101, 501);
+  seg(s, "server", false, shown, server, "A", 101, 501);
   s.act('C', "connect").act('C', "send 3", {.bytes = 3});
-  seg("client", true, client, server, "PA", 101, 501, 3);
-  seg("server", false, later, server, "PA", 101, 501, 3);
-  seg("server", true, server, later, "R", 501, 0);
-  seg("client", false, server, client, "R", 501, 0);
+  seg(s, "client", true, client, server, "PA", 101, 501, 3);
+  seg(s, "server", false, later, server, "PA", 101, 501, 3);
+  seg(s, "server", true, server, later, "R", 501, 0);
+  seg(s, "client", false, server, client, "R", 501, 0);
   s.built('S', "TCP_FLAGS", "LISTEN");
   if (forgets) s.flow("destroy", client, server, server, shown);
   s.recv_fails('C', ECONNRESET).end();
@@ -64,22 +66,12 @@ TEST(NatLost, OfAClientWhoseSocketWasSeenFirst) {
 // The server closes, the client reads to the end; only then the gateway forgets, and what the client says meets nobody.
 TEST(NatLost, LookAlikeWhenAllWasOver) {
   Story s;
-  const char *client = "192.0.2.2:45000", *shown = "198.51.100.1:45000", *server = "198.51.100.2:8080";
   const auto pass = [&](const char* flags, bool from_client, std::uint32_t seq, std::uint32_t ack,
                         std::uint32_t length = 0, bool translated = true) {
     for (const bool at_client : {from_client, !from_client}) {
-      const auto& there = at_client || !translated ? client : shown;
-      s.put(evidence::Segment{.netns = at_client ? "client" : "server",
-                              .device = at_client ? "client0" : "server0",
-                              .outgoing = at_client == from_client,
-                              .source = *evidence::parse_address(from_client ? there : server),
-                              .target = *evidence::parse_address(from_client ? server : there),
-                              .flags = flags,
-                              .seq = seq,
-                              .ack = ack,
-                              .length = length,
-                              .window = 512,
-                              .ttl = 64});
+      const auto* there = at_client || !translated ? client : shown;
+      seg(s, at_client ? "client" : "server", at_client == from_client, from_client ? there : server,
+          from_client ? server : there, flags, seq, ack, length);
     }
   };
   s.from(client).to(server);
