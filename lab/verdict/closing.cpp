@@ -13,9 +13,6 @@ namespace {
 
 using Builder = Closing::Builder;
 
-// Snapshots and captures are stamped by different clocks reads; a state read this much later is later.
-constexpr std::int64_t kLater = 1'000'000;
-
 bool resets(const Hits& hits) {
   return hits.rule && hits.action == "reject" &&
          (hits.text.empty() || hits.text.find("tcp reset") != std::string::npos);
@@ -42,12 +39,6 @@ bool unwatched_reset_rule(const Facts& facts) {
   });
 }
 
-// The end's socket as it was seen clearly after `t`, having closed nothing.
-const SocketFacts* seen_after(const Conn& conn, Who who, std::int64_t t) {
-  const auto& last = conn.alive[who];
-  return last && last->at.t > t + kLater ? &*last : nullptr;
-}
-
 void judge_fin(const Case& one, Closing& closing) {
   const auto& stream = one.conn.stream[closing.from];
   closing.builder = Builder::tcp;
@@ -58,7 +49,7 @@ void judge_fin(const Case& one, Closing& closing) {
         "wire", fmt::format("the {} went on sending at number {}, where its FIN would have stood", end, stream.fin_seq),
         stream.past_fin));
   }
-  if (const auto* socket = seen_after(one.conn, closing.from, closing.at.t); socket)
+  if (const auto* socket = one.conn.seen_after(closing.from, closing.at.t); socket)
     closing.why.push_back(record("sockets",
                                  fmt::format("the {}'s socket is {} {} after the FIN that bears its address", end,
                                              socket->state.state, span_text(socket->at.t - closing.at.t)),
@@ -102,7 +93,7 @@ Origin origin_of_reset(const Case& one, Closing& closing) {
                built.at));
     return Origin::tcp;
   }
-  if (const auto* socket = seen_after(conn, closing.from, closing.at.t); socket)
+  if (const auto* socket = conn.seen_after(closing.from, closing.at.t); socket)
     return alien("sockets",
                  fmt::format("the {}'s socket is still {} {} after the reset that bears its address", end,
                              socket->state.state, span_text(socket->at.t - closing.at.t)),

@@ -115,6 +115,11 @@ Kind lookup(const Entry (&table)[N], std::string_view name) {
   return at == std::end(table) ? Kind::other : at->kind;
 }
 
+// These say ENOMEM of a range that is not mapped or an address that can't be had (man 2 of each).
+bool of_a_range(std::string_view call) {
+  return call == "mprotect" || call == "madvise" || call == "mremap" || call == "munmap" || call == "brk";
+}
+
 bool one_of(int error, std::initializer_list<int> list) {
   return std::find(list.begin(), list.end(), error) != list.end();
 }
@@ -282,15 +287,6 @@ bool writes_only(const Deed& deed) {
   return deed.kind == Kind::shut &&
          (deed.shown.find("write") != std::string::npos || deed.shown.find("SHUT_WR)") != std::string::npos);
 }
-
-namespace {
-
-// These say ENOMEM of a range that is not mapped or an address that can't be had (man 2 of each).
-bool of_a_range(std::string_view call) {
-  return call == "mprotect" || call == "madvise" || call == "mremap" || call == "munmap" || call == "brk";
-}
-
-}  // namespace
 
 bool shortage(const Deed& deed) {
   if (deed.error == ENOMEM) return !of_a_range(deed.call);

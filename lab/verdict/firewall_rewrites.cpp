@@ -99,11 +99,8 @@ bool never_recovers(const Case& one) {
 
 // That nothing got across for the rewriting: bytes that did, and what else came in between, speak against it.
 void tell_what_else(const Case& one, Finding& result) {
-  for (const Who who : {Who::client, Who::server})
-    if (one.conn.stream[who].acked_at.t > one.conn.rewritten.t + 50'000'000) {
-      result.doubts.push_back("bytes had got across after the first that was rewritten");
-      break;
-    }
+  if (one.conn.last_progress() > one.conn.rewritten.t + 50'000'000)
+    result.doubts.push_back("bytes had got across after the first that was rewritten");
   for (const auto& c : one.facts.changes)
     if (c.at.t >= one.conn.rewritten.t && c.at.t <= one.until() && !c.change.kind.starts_with("rule-") &&
         (c.change.kind.ends_with("-down") || c.change.kind.ends_with("-deleted") || c.change.kind.ends_with("-added") ||

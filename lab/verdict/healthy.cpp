@@ -110,11 +110,8 @@ Decision healthy(const Case& one) {
     unsure("the client looked for more after what it had read, and none came");
   if (!one.complaint && ended_by_a_failure(one))
     unsure("the server's process ended with a failure, which closed the connection");
-  if (one.complaint || may_have_waited(one)) {
-    d.verdict.status = Status::likely;
-    d.verdict.because.push_back(
-        {"not excluded", "the client had no answer to what it said last, and may have waited for it", {}});
-  }
+  if (one.complaint || may_have_waited(one))
+    unsure("the client had no answer to what it said last, and may have waited for it");
   return d;
 }
 

@@ -14,12 +14,6 @@ namespace {
 // A notification is read at most this long after what it tells of.
 constexpr std::int64_t kReadLate = 50'000'000;
 
-std::int64_t last_progress(const Case& one) {
-  std::int64_t last = 0;
-  for (const Who who : {Who::client, Who::server}) last = std::max(last, one.conn.stream[who].acked_at.t);
-  return last;
-}
-
 // One kind of eater below TCP: the drop reasons it leaves, the changes that bring it in and take it away, the counters
 // that move.
 struct Eater {
@@ -46,7 +40,7 @@ const ChangeFacts* change_before(const Case& one, const Eater& eater) {
     if (follows_link(one, c)) continue;
     if (comes && !found && c.at.t <= one.until() && eater.about(one, c.change)) found = &c;
     // Mended, and bytes went across after it: it was not what ended the connection.
-    if (goes && found && c.change.object == found->change.object && last_progress(one) > c.at.t) found = nullptr;
+    if (goes && found && c.change.object == found->change.object && one.conn.last_progress() > c.at.t) found = nullptr;
   }
   return found;
 }
@@ -88,7 +82,7 @@ std::optional<Finding> eaten_by(const Case& one, const Eater& eater) {
   for (const auto name : eater.counters)
     if (counter.empty() && one.facts.counter(name) > 0) counter = name;
   // Bytes that went across after the change excuse it.
-  if (change && last_progress(one) > change->at.t + kReadLate) change = nullptr;
+  if (change && one.conn.last_progress() > change->at.t + kReadLate) change = nullptr;
   if (!word && !(missing && (change || !counter.empty()))) return std::nullopt;
   // Where the kernel tells of every drop, a rule's are the only ones.
   const bool by_rule = !word && !open_hits(one, true).empty();

@@ -1,17 +1,12 @@
 // Closing segments that closed nothing: a forged one, or a reject's, that was eaten on its way.
-#include <algorithm>
-
 #include "verdict/ledger.hpp"
 
 namespace lab::verdict {
 namespace {
 
-// Snapshots and captures are stamped by different reads of the clock.
-constexpr std::int64_t kLater = 1'000'000;
-
-bool alive_after(const Conn& conn, Who who, const Mark& mark, bool untouched) {
-  const auto& seen = conn.alive[who];
-  return seen && seen->at.t > mark.t + kLater && (!untouched || seen->state.state == "ESTABLISHED");
+bool untouched_after(const Conn& conn, Who who, const Mark& mark) {
+  const auto* seen = conn.seen_after(who, mark.t);
+  return seen && seen->state.state == "ESTABLISHED";
 }
 
 void forget(Conn& conn, Who from, Mark& closing) {
@@ -29,13 +24,13 @@ void forget(Conn& conn, Who from, Mark& closing) {
 // Both sockets were seen with the connection open later on: neither had sent it, and it reached nobody.
 bool outlived_reset(const Conn& conn, Who from) {
   const auto& rst = conn.stream[from].rst;
-  return rst && alive_after(conn, from, rst, false) && alive_after(conn, other(from), rst, false);
+  return rst && conn.seen_after(from, rst.t) && conn.seen_after(other(from), rst.t);
 }
 
 // The same of a FIN, which a socket that sent or met one shows in its state.
 bool outlived_fin(const Conn& conn, Who from) {
   const auto& fin = conn.stream[from].fin;
-  return fin && alive_after(conn, from, fin, true) && alive_after(conn, other(from), fin, true);
+  return fin && untouched_after(conn, from, fin) && untouched_after(conn, other(from), fin);
 }
 
 void forget_outlived(Conn& conn) {

@@ -1,6 +1,7 @@
 // One connection: its two streams, what its ends did, and who complained.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -107,6 +108,14 @@ struct Conn {
   Hits rewriter;
 
   bool mptcp() const { return stream.client.mptcp || stream.server.mptcp; }
+  // When bytes last got across, either way; 0 for never.
+  std::int64_t last_progress() const { return std::max(stream.client.acked_at.t, stream.server.acked_at.t); }
+  // The end's socket as it was seen clearly after `t`, having closed nothing: snapshots and captures are stamped by
+  // different reads of the clock.
+  const SocketFacts* seen_after(Who who, std::int64_t t) const {
+    constexpr std::int64_t later = 1'000'000;
+    return alive[who] && alive[who]->at.t > t + later ? &*alive[who] : nullptr;
+  }
 };
 
 }  // namespace lab::verdict

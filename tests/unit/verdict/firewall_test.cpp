@@ -129,17 +129,7 @@ Story nat_lost(First first = First::wire) {
   // The wire of lo lies behind the output hook: to the server under its own address, back under the one asked for.
   if (first != First::socket) s.flow("new", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
   const auto seg = [&](const char* src, const char* dst, const char* flags, std::uint32_t seq, std::uint32_t ack,
-                       std::uint32_t length) {
-    s.put(evidence::Segment{.device = "lo",
-                            .source = *evidence::parse_address(src),
-                            .target = *evidence::parse_address(dst),
-                            .flags = flags,
-                            .seq = seq,
-                            .ack = ack,
-                            .length = length,
-                            .window = 512,
-                            .ttl = 64});
-  };
+                       std::uint32_t length) { s.put(segment(src, dst, flags, seq, ack, length)); };
   seg("127.0.0.1:45000", "127.0.0.1:8080", "S", 100, 0, 0);
   if (!socket_first) s.flow("new", "127.0.0.1:45000", "127.0.0.1:9090", "127.0.0.1:8080", "127.0.0.1:45000");
   seg("127.0.0.1:9090", "127.0.0.1:45000", "SA", 500, 101, 0);

@@ -10,17 +10,7 @@ constexpr const char *client = "192.0.2.2:45000", *shown = "198.51.100.1:45000",
 
 void seg(Story& s, const char* netns, bool outgoing, const char* from, const char* to, const char* flags,
          std::uint32_t seq, std::uint32_t ack, std::uint32_t length = 0) {
-  s.put(evidence::Segment{.netns = netns,
-                          .device = std::string(netns) + "0",
-                          .outgoing = outgoing,
-                          .source = *evidence::parse_address(from),
-                          .target = *evidence::parse_address(to),
-                          .flags = flags,
-                          .seq = seq,
-                          .ack = ack,
-                          .length = length,
-                          .window = 512,
-                          .ttl = 64});
+  s.put(segment(from, to, flags, seq, ack, length, netns, outgoing));
 }
 
 // Routed, behind a gateway that masquerades: the server knows the client as `shown`. `forgets`: the gateway does.

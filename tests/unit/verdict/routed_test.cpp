@@ -184,19 +184,8 @@ TEST(Routed, WithoutItsTranslationASegmentMeetsTheListener) {
                         std::uint32_t length) {
     const char* const names[] = {forth ? "client" : "server", "router", "router", forth ? "server" : "client"};
     for (int hop = 0; hop < 4; ++hop) {
-      const auto end = *evidence::parse_address((hop < 2) == forth ? client : seen_by_server);
-      const auto other = *evidence::parse_address(server);
-      s.put(evidence::Segment{.netns = names[hop],
-                              .device = "veth",
-                              .outgoing = hop % 2 == 0,
-                              .source = forth ? end : other,
-                              .target = forth ? other : end,
-                              .flags = flags,
-                              .seq = seq,
-                              .ack = ack,
-                              .length = length,
-                              .window = 512,
-                              .ttl = 64});
+      const char* end = (hop < 2) == forth ? client : seen_by_server;
+      s.put(segment(forth ? end : server, forth ? server : end, flags, seq, ack, length, names[hop], hop % 2 == 0));
     }
   };
   pass(true, gateway, "S", 100, 0, 0);

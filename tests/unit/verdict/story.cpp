@@ -233,6 +233,22 @@ const ev::Timeline& Story::timeline() {
 }
 Judgement Story::judge() { return lab::verdict::judge(timeline()); }
 
+evidence::Segment segment(const std::string& source, const std::string& target, const std::string& flags,
+                          std::uint32_t seq, std::uint32_t ack, std::uint32_t length, const std::string& netns,
+                          bool outgoing) {
+  return {.netns = netns,
+          .device = netns.empty() ? "lo" : netns + "0",
+          .outgoing = outgoing,
+          .source = *evidence::parse_address(source),
+          .target = *evidence::parse_address(target),
+          .flags = flags,
+          .seq = seq,
+          .ack = ack,
+          .length = length,
+          .window = 512,
+          .ttl = 64};
+}
+
 std::string told(const Verdict& v) {
   std::string text = fmt::format("{} ({}): {}\n", v.cause, name_of(v.status), v.summary);
   for (const auto& b : v.because) text += fmt::format("  because [{}] {}\n", b.source, b.text);

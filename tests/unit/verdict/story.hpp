@@ -131,6 +131,11 @@ class Story {
   evidence::Timeline timeline_;
 };
 
+// A segment by its own numbers and under any addresses; on lo, or on the one device of a namespace.
+evidence::Segment segment(const std::string& source, const std::string& target, const std::string& flags,
+                          std::uint32_t seq, std::uint32_t ack, std::uint32_t length = 0, const std::string& netns = "",
+                          bool outgoing = false);
+
 // For failure messages: what was decided and why.
 std::string told(const Verdict& verdict);
 
