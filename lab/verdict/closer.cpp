@@ -85,6 +85,11 @@ bool left_to_others(const Case& one, Who who, const Deed& deed, const Moment& at
   });
 }
 
+// A shutdown sends the FIN whoever else holds the socket; the close of another's copy behind it sends nothing.
+bool shut_by_another(const Deed& shut, const Deed& close) {
+  return shut.kind == Kind::shut && !shut.error && shut.pid != close.pid;
+}
+
 std::optional<Deed> closing_call(const Case& one, Who who, const Moment& at) {
   const auto& facts = one.facts;
   const auto& acts = one.conn.acts[who];
@@ -93,12 +98,13 @@ std::optional<Deed> closing_call(const Case& one, Who who, const Moment& at) {
   const auto passed_on = [&](const Deed& deed) {
     return idle_copy(deed, acts) && (deed.end + kSlack < at.t || outlives_its_user(facts, acts, deed, at));
   };
-  const bool by_reset = one.closing.any && !one.closing.fin && one.closing.from == who;
+  const bool by_reset = at.seen && !one.closing.fin, by_fin = at.seen && one.closing.fin;
   for (const auto& deed : acts.closers) {
     if (deed.start > at.t + kSlack || passed_on(deed) || reads_only(deed) || (by_reset && writes_only(deed)) ||
         left_to_others(one, who, deed, at))
       continue;
     if (found && deed.kind == Kind::close && found->kind == Kind::reset) continue;
+    if (found && by_fin && deed.kind == Kind::close && shut_by_another(*found, deed)) continue;
     found = deed;
   }
   return found;
