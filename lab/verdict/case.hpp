@@ -94,6 +94,8 @@ class Case {
   // The last of those who read or wrote there: all had ended by t, and somebody else was seen to hold the socket.
   const Process* deserted_by(Who who, std::int64_t t) const;
   Gap gap(Who from) const;  // as it stood when the victim complained
+  // When bytes had last got across by then, either way, in ns; 0 for never.
+  std::int64_t last_progress() const;
   const Listener* listener() const;
   bool loopback() const;
 

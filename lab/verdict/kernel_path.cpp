@@ -40,7 +40,7 @@ const ChangeFacts* change_before(const Case& one, const Eater& eater) {
     if (follows_link(one, c)) continue;
     if (comes && !found && c.at.t <= one.until() && eater.about(one, c.change)) found = &c;
     // Mended, and bytes went across after it: it was not what ended the connection.
-    if (goes && found && c.change.object == found->change.object && one.conn.last_progress() > c.at.t) found = nullptr;
+    if (goes && found && c.change.object == found->change.object && one.last_progress() > c.at.t) found = nullptr;
   }
   return found;
 }
@@ -82,7 +82,7 @@ std::optional<Finding> eaten_by(const Case& one, const Eater& eater) {
   for (const auto name : eater.counters)
     if (counter.empty() && one.facts.counter(name) > 0) counter = name;
   // Bytes that went across after the change excuse it.
-  if (change && one.conn.last_progress() > change->at.t + kReadLate) change = nullptr;
+  if (change && one.last_progress() > change->at.t + kReadLate) change = nullptr;
   if (!word && !(missing && (change || !counter.empty()))) return std::nullopt;
   // Where the kernel tells of every drop, a rule's are the only ones.
   const bool by_rule = !word && !open_hits(one, true).empty();

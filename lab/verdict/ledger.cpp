@@ -38,7 +38,8 @@ Both<Progress> progress_of(const Conn& conn) {
             .accepted = bool(conn.acts.server.accepted),
             .writing = conn.acts[who].pending && conn.acts[who].pending->kind == Kind::write,
             .repeats = stream.repeats,
-            .open_since = stream.open_since};
+            .open_since = stream.open_since,
+            .acked_at = stream.acked_at};
   };
   return {one(Who::client), one(Who::server)};
 }

@@ -120,6 +120,18 @@ Gap Case::gap(Who from) const {
   return gap;
 }
 
+std::int64_t Case::last_progress() const {
+  std::int64_t last = 0;
+  for (const Who who : {Who::client, Who::server}) {
+    const auto t = conn.stream[who].acked_at.t;
+    if (t <= until())
+      last = std::max(last, t);
+    else if (complaint)
+      last = std::max(last, complaint->then[who].acked_at.t);
+  }
+  return last;
+}
+
 std::vector<Record> Case::effects() const {
   std::vector<Record> all;
   if (!complaint) return all;

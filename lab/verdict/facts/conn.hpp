@@ -1,7 +1,6 @@
 // One connection: its two streams, what its ends did, and who complained.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <set>
@@ -20,7 +19,7 @@ struct Progress {
   bool open = false, accepted = false;
   bool writing = false;  // inside a write that had not returned: its bytes are in neither sum yet
   std::uint32_t repeats = 0;
-  Mark open_since;
+  Mark open_since, acked_at;
 };
 
 struct Complaint {
@@ -108,8 +107,6 @@ struct Conn {
   Hits rewriter;
 
   bool mptcp() const { return stream.client.mptcp || stream.server.mptcp; }
-  // When bytes last got across, either way; 0 for never.
-  std::int64_t last_progress() const { return std::max(stream.client.acked_at.t, stream.server.acked_at.t); }
   // The end's socket as it was seen clearly after `t`, having closed nothing: snapshots and captures are stamped by
   // different reads of the clock.
   const SocketFacts* seen_after(Who who, std::int64_t t) const {

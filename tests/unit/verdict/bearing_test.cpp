@@ -73,24 +73,6 @@ TEST(BackendRefused, LookAlikeAnotherProcessesConnect) {
   }
 }
 
-// It shuts the connection down, and its parent closes its copy only then.
-TEST(BackendRefused, AParentClosesItsCopyBehindAChildsShutdown) {
-  constexpr int kChild = 22;
-  for (const int shuts : {kChild, kServerPid + 1}) {
-    Story s(Acts::calls);
-    s.handshake().started(kChild, "server").started(kServerPid + 1, "server");
-    s.socket('S', {.when = "change", .pids = {kChild, kServerPid}});
-    auto connect = of_server("connect", ECONNREFUSED);
-    auto shut = of_server("shutdown", 0, "5, SHUT_RDWR");
-    connect.pid = connect.tid = kChild;
-    shut.pid = shut.tid = shuts;
-    shut.local = address("127.0.0.1:8080");
-    shut.peer = address("127.0.0.1:45000");
-    s.put(connect).put(shut).wire("S>C FA").close('S').recv_eof('C').end();
-    EXPECT_VERDICT(s, "application/backend-refused", shuts == kChild ? "confirmed" : "likely");
-  }
-}
-
 TEST(BackendRefused, ALocalServiceIsNotThere) {
   auto s = asked();
   auto made = of_server("socket", 0, "AF_UNIX, SOCK_STREAM|SOCK_CLOEXEC");

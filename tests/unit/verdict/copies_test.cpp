@@ -244,6 +244,19 @@ TEST(ShutItself, AnEndOfFileBeforeTheFinIsNotConfirmed) {
   EXPECT_NE(s.verdict().status, Status::confirmed) << told(s.verdict());
 }
 
+// A child's connect onwards fails; one of the two shuts the connection down, and the parent closes its copy only then.
+TEST(ShutItself, AParentClosesItsCopyBehindAChildsShutdown) {
+  for (const int shuts : {kChildPid, kServerPid}) {
+    auto s = with_descriptors();
+    call(s, {.name = "clone", .result = kChildPid}, false);
+    s.socket('S', {.when = "change", .rq = 6, .pids = {kServerPid, kChildPid}});
+    call(s, {.pid = kChildPid, .name = "connect", .error = ECONNREFUSED, .fd = 6}, false);
+    call(s, {.pid = shuts, .name = "shutdown", .args = "5, SHUT_RDWR", .fd = 5}).wire("S>C FA");
+    told_of_the_end(s.act('S', "close", {.fd = 5})).end();
+    EXPECT_VERDICT(s, "application/backend-refused", shuts == kChildPid ? "confirmed" : "likely");
+  }
+}
+
 // ---- one of two holders is stopped
 
 Story one_is_stopped(int pid) {

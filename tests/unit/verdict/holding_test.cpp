@@ -63,6 +63,14 @@ TEST(HalfRead, LookAlikeTheReadBeganOnlyAfterTheClientHadGivenUp) {
   EXPECT_VERDICT(s, "application/not-reading", "confirmed");
 }
 
+// The server's window is shut, and what was written before the FIN still waits for room.
+TEST(HalfClose, AFinWaitsForRoomAsBytesDo) {
+  Story s;
+  s.handshake().waiting('S', "sleep 5s", true).act('C', "send 2000", {.bytes = 2000}).wire("C>S PA 1:1001");
+  s.wire("S>C A win=0").act('C', "shutdown write").process(kServerPid, "sleeping").recv_timeout('C', 1000).end();
+  EXPECT_VERDICT(s, "application/not-reading", "confirmed");
+}
+
 TEST(HalfClose, EndOfFileComesFromTheOtherEndWhoeverFinishedFirst) {
   Story s;
   s.handshake().send('C', 6).act('C', "shutdown write").wire("C>S FA").wire("S>C A");

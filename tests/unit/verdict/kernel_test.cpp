@@ -33,6 +33,13 @@ TEST(Path, RouteLinkAddressPolicy) {
   }
 }
 
+// It was taken back when the client had given up, and what had waited went across.
+TEST(Path, WhatWentAcrossAfterTheEndExcusesNothing) {
+  auto s = path_gone("route-added", "blackhole 127.0.0.1").changed("route-deleted", "blackhole 127.0.0.1");
+  s.wait(300).wire("C>S PA 7:19").wire("S>C A").act('S', "recv 64", {.bytes = 12}).end();
+  EXPECT_VERDICT(s, "kernel/route", "confirmed");
+}
+
 TEST(Path, AChangeAfterWhichBytesWentAcrossIsNoCause) {
   Story s;
   s.handshake()

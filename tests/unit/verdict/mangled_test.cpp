@@ -58,6 +58,16 @@ TEST(Mangled, AWindowRewritten) {
   EXPECT_VERDICT(s, "firewall/mangled", "confirmed");
 }
 
+// The client's FIN gets across, and is acknowledged, when it has given up.
+TEST(Mangled, WhatGotAcrossAfterTheEndExcusesNothing) {
+  for (const bool late : {true, false}) {
+    auto s = never_sent(writing("tcp window set 0", "input"));
+    if (!late) s.wait(200).wire("C>S PA 7:13").wire("S>C A");
+    s.recv_timeout('C', 500).close('C').wire("C>S FA").wait(40).wire("S>C A").end();
+    EXPECT_VERDICT(s, "firewall/mangled", late ? "confirmed" : "likely");
+  }
+}
+
 // What is eaten on its way out leaves the same timer and the same silence.
 TEST(Mangled, LookAlikeWhatTheWindowHadRoomForWasEaten) {
   auto s = never_sent(writing("tcp window set 0", "input"));
@@ -69,10 +79,8 @@ TEST(Mangled, LookAlikeWhatTheWindowHadRoomForWasEaten) {
 }
 
 // The trace shows a packet as the rule left it: to a port that nobody listens on.
-TEST(Mangled, ARewrittenPortNamesItsRule) {
-  Story s;
+Story& led_astray(Story& s, const std::string& flags, std::uint32_t seq, std::uint32_t length) {
   const auto target = *evidence::parse_address("127.0.0.1:9"), source = *evidence::parse_address("127.0.0.1:45000");
-  s.handshake().waiting('S', "recv 64").act('C', "send 6", {.bytes = 6});
   s.put(evidence::TraceHit{.family = "inet",
                            .table = "mangler",
                            .chain = "output",
@@ -84,23 +92,36 @@ TEST(Mangled, ARewrittenPortNamesItsRule) {
                            .verdict = "continue",
                            .source = source,
                            .target = target,
-                           .flags = "PA",
-                           .seq = 100'001,
+                           .flags = flags,
+                           .seq = seq,
                            .ack = 900'001,
-                           .length = 6},
+                           .length = length},
         true);
-  s.put(evidence::Segment{.device = "lo",
-                          .source = source,
-                          .target = target,
-                          .flags = "PA",
-                          .seq = 100'001,
-                          .ack = 900'001,
-                          .length = 6,
-                          .window = 512,
-                          .ttl = 64});
-  s.recv_timeout('C', 500).end();
+  return s.put(evidence::Segment{.device = "lo",
+                                 .source = source,
+                                 .target = target,
+                                 .flags = flags,
+                                 .seq = seq,
+                                 .ack = 900'001,
+                                 .length = length,
+                                 .window = 512,
+                                 .ttl = 64});
+}
+
+TEST(Mangled, ARewrittenPortNamesItsRule) {
+  Story s;
+  s.handshake().waiting('S', "recv 64").act('C', "send 6", {.bytes = 6});
+  led_astray(s, "PA", 100'001, 6).recv_timeout('C', 500).end();
   EXPECT_VERDICT(s, "firewall/mangled", "confirmed");
   EXPECT_EQ(s.verdict().culprit.name, "rewrite-port");
+}
+
+// Its FIN alone, when the client had given up.
+TEST(Mangled, LookAlikeWhatWentAstrayAfterTheEnd) {
+  Story s;
+  s.handshake().send('C', 6).recv('S', 6).waiting('S', "sleep 5s", true).recv_timeout('C', 1000).close('C');
+  led_astray(s, "FA", 100'007, 0).process(kServerPid, "sleeping").end();
+  EXPECT_VERDICT(s, "application/not-answering", "confirmed");
 }
 
 }  // namespace
