@@ -33,6 +33,11 @@ std::string no_not_reading(const Case&);
 std::string no_not_answering(const Case&);
 
 Record exit_record(const Process& process);
+// The signal that ended it, where that was told.
+const SignalFacts* sender_of(const Process& process);
+// " sent by kill (process 7)"; empty where nobody is known to have sent it.
+std::string sent_by(const SignalFacts& signal);
+Record signal_record(const Process& process, const SignalFacts& signal);
 // Where an end is finished with the connection and its FIN does not come, since something else holds the socket: says
 // what. `inside`: the call in which that end was when the other gave up.
 void tell_held_open(const Case& one, Who doer, const std::optional<Deed>& inside, Finding& result);

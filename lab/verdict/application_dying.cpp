@@ -24,12 +24,6 @@ bool own_signal(int signal) {
   return signal == SIGPIPE || signal == SIGALRM || signal == SIGVTALRM || signal == SIGPROF;
 }
 
-const SignalFacts* sender_of(const Process& process) {
-  for (auto at = process.signals.rbegin(); at != process.signals.rend(); ++at)
-    if (at->sent.signal == process.signal) return &*at;
-  return nullptr;
-}
-
 bool sent_by_itself(const Process& process) {
   const auto* sent = sender_of(process);
   if (sent) return !sent->sent.by_kernel && sent->sent.sender == process.pid;
@@ -73,15 +67,11 @@ std::optional<Finding> died(const Case& one, std::string_view name, bool crashes
   std::string sender;
   if (const auto* sent = sender_of(process)) {
     result.at = std::min(result.at, sent->at.t);
-    if (sent->sent.sender) {
-      sender =
-          fmt::format(" sent by {} (process {})",
-                      sent->sent.sender_name.empty() ? "another process" : sent->sent.sender_name, sent->sent.sender);
+    sender = sent_by(*sent);
+    if (sent->sent.sender)
       result.culprit.detail = fmt::format("sender: process {}{}", sent->sent.sender,
                                           sent->sent.sender_name.empty() ? "" : " " + sent->sent.sender_name);
-    }
-    result.mechanism.push_back(
-        record("signals", fmt::format("{} to process {}{}", signal_title(signal), process.pid, sender), sent->at));
+    result.mechanism.push_back(signal_record(process, *sent));
   }
   if (const auto whole = limits::whole_cpu_seconds(process); signal == SIGKILL && sender.empty() && whole)
     result.doubts.push_back(
@@ -102,6 +92,25 @@ std::optional<Finding> died(const Case& one, std::string_view name, bool crashes
 }
 
 }  // namespace
+
+const SignalFacts* sender_of(const Process& process) {
+  for (auto at = process.signals.rbegin(); at != process.signals.rend(); ++at)
+    if (at->sent.signal == process.signal) return &*at;
+  return nullptr;
+}
+
+std::string sent_by(const SignalFacts& signal) {
+  const auto& sent = signal.sent;
+  if (!sent.sender) return {};
+  return fmt::format(" sent by {} (process {})", sent.sender_name.empty() ? "another process" : sent.sender_name,
+                     sent.sender);
+}
+
+Record signal_record(const Process& process, const SignalFacts& signal) {
+  return record("signals",
+                fmt::format("{} to process {}{}", signal_title(signal.sent.signal), process.pid, sent_by(signal)),
+                signal.at);
+}
 
 std::optional<Finding> find_exited(const Case& one) {
   if (!closed_by_an_end(one)) return std::nullopt;

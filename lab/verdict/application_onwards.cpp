@@ -1,4 +1,4 @@
-// A listener that went away, and a proxy whose own connection failed.
+// A proxy whose own connection onwards failed.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -30,43 +30,6 @@ const Conn* never_connected(const Case& one, const FailedConnect* failed) {
 }
 
 }  // namespace
-
-std::optional<Finding> find_listener_closed(const Case& one) {
-  if (!closed_by_an_end(one) || one.doer() != Who::server || one.unaccepted() != std::optional(true))
-    return std::nullopt;
-  if (one.conn.acts.server.accepted) return std::nullopt;  // late, and all the same
-  // A listener that goes away resets for the waiting connection's own socket; one that answers a segment is still
-  // there.
-  const auto& resets = one.conn.built.server;
-  if (std::any_of(resets.begin(), resets.end(), [](const KernelReset& reset) { return reset.state == "LISTEN"; }))
-    return std::nullopt;
-  auto result = finding(one, "application/listener-closed", one.until());
-  result.chosen = true;
-  result.by = "server";
-  for (const int pid : one.holders(Who::server)) {
-    const auto* process = one.facts.process(pid);
-    if (!process) continue;
-    if (const auto& deed = process->closed_listener; deed && deed->start <= one.until())
-      result.mechanism.push_back(deed_record(Who::server, *deed));
-    else if (process->exited && !process->by_lab && process->signal == 0)
-      result.mechanism.push_back(exit_record(*process));
-    else
-      continue;
-    result.culprit = process_culprit(process, {});
-  }
-  if (const auto* queue = one.listener(); queue && queue->closed && queue->closed.t <= one.until() + 50'000'000)
-    result.mechanism.push_back(
-        record("sockets", fmt::format("the listener on {} is gone", to_string(queue->local)), queue->closed));
-  if (!one.acts_known(Who::server))
-    result.doubts.push_back("what the server's process did is not known (system calls: off)");
-  for (const auto& snag : one.snags(Who::server))
-    if (!snag.trouble->filtered)
-      result.doubts.push_back(fmt::format("{} had failed with {} before it", snag.trouble->deed.call,
-                                          error_name(snag.trouble->deed.error)));
-  result.summary =
-      fmt::format("The listener went away while the connection still waited to be accepted; {}", outcome_text(one));
-  return result;
-}
 
 std::optional<Finding> find_backend_refused(const Case& one) {
   if (!one.complaint || one.unconnected()) return std::nullopt;

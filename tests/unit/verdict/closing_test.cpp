@@ -1,5 +1,6 @@
 // Ends that closed: who did, how, and why.
 #include <cerrno>
+#include <csignal>
 
 #include "unit/verdict/story.hpp"
 
@@ -164,6 +165,30 @@ TEST(ListenerClosed, Typical) {
       .wire("S>C RA");
   s.recv_fails('C', ECONNRESET).counter("TcpOutRsts", 1).end();
   EXPECT_VERDICT(s, "application/listener-closed", "confirmed");
+}
+
+// A child had closed its copy long before; then the parent closes, is killed, or nobody knows.
+TEST(ListenerClosed, TheLastToHoldItIsNamed) {
+  constexpr int kChild = 21;
+  for (const std::string how : {"closes", "killed", "reaped", "unknown"}) {
+    Story s;
+    evidence::StepDone copy{.role = "server", .actor = "server", .pid = kChild, .verb = "close-listener"};
+    copy.local = *evidence::parse_address("127.0.0.1:8080");
+    copy.step = copy.verb;
+    copy.outcome = "ok";
+    copy.start_ns = copy.end_ns = s.now();
+    s.started(kChild, "server").listener("127.0.0.1:8080", 0, 16, {kChild, kServerPid}).put(copy).wait(500);
+    s.connected().send('C', 6).listener("127.0.0.1:8080", 1, 16);
+    if (how == "closes") s.act('S', "close-listener");
+    if (how == "killed" || how == "reaped") s.signal(SIGKILL, kServerPid, kProxyPid);
+    s.listener("127.0.0.1:8080", 0, 0, {}, "", "destroyed").built('S', "TCP_STATE", "CLOSE").wire("S>C RA");
+    s.recv_fails('C', ECONNRESET);
+    if (how == "killed") s.killed(kServerPid, SIGKILL);
+    s.counter("TcpOutRsts", 1).end();
+    EXPECT_VERDICT(s, how == "killed" ? "application/killed" : "application/listener-closed", "confirmed");
+    EXPECT_EQ(s.verdict().culprit.pid, how == "unknown" ? 0 : kServerPid) << how;
+    EXPECT_EQ(s.verdict().culprit.name == "SIGKILL", how == "killed" || how == "reaped") << how;
+  }
 }
 
 TEST(ListenerClosed, LookAlikeItWasAcceptedAndClosedUnread) {

@@ -178,7 +178,15 @@ Story tried_until_let_in(bool same_port) {
         .wire("C>S S 0")
         .wire("S>C RA 0")
         .act('C', "connect", {.error = ECONNREFUSED});
-  s.from("127.0.0.1:45000").to("127.0.0.1:8080").handshake().exchange().close('C').wire("C>S FA").recv_eof('S').close('S').wire("S>C FA");
+  s.from("127.0.0.1:45000")
+      .to("127.0.0.1:8080")
+      .handshake()
+      .exchange()
+      .close('C')
+      .wire("C>S FA")
+      .recv_eof('S')
+      .close('S')
+      .wire("S>C FA");
   return s.wire("C>S A").exits(kClientPid, 0).counter("TcpOutRsts", 2).end();
 }
 
