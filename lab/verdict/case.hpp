@@ -2,6 +2,8 @@
 // two ends. What several causes ask for; each cause then looks for its own records.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -94,8 +96,9 @@ class Case {
   // The last of those who read or wrote there: all had ended by t, and somebody else was seen to hold the socket.
   const Process* deserted_by(Who who, std::int64_t t) const;
   Gap gap(Who from) const;  // as it stood when the victim complained
-  // When bytes had last got across by then, either way, in ns; 0 for never.
-  std::int64_t last_progress() const;
+  // When what that end had sent was last acknowledged by then, in ns; 0 for never.
+  std::int64_t acked_at(Who from) const;
+  std::int64_t last_progress() const { return std::max(acked_at(Who::client), acked_at(Who::server)); }
   const Listener* listener() const;
   bool loopback() const;
 

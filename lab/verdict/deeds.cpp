@@ -192,6 +192,11 @@ bool dups_over(const evidence::Call& call) {
   return comma != std::string::npos && call.fd == std::atoi(call.args.c_str() + comma + 2) && call.fd != from;
 }
 
+// splice() reads from the descriptor that it names first (man 2 splice).
+bool splices_from(const evidence::Call& call) {
+  return call.name == "splice" && call.args.starts_with(std::to_string(call.fd) + ",");
+}
+
 }  // namespace
 
 Deed deed_of(const evidence::Call& call, Mark mark) {
@@ -213,6 +218,7 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
     deed.shown = call.name + "(" + call.args + ")";
     deed.bytes = -1;
   }
+  if (splices_from(call)) deed.kind = Kind::read;
   // A tracer that emulates calls (PTRACE_SYSEMU) leaves ENOSYS there, as a filter may.
   deed.began = call.began || call.error == ENOSYS;
   const bool transfers = deed.kind == Kind::read || deed.kind == Kind::write;

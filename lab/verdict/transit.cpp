@@ -120,16 +120,9 @@ Gap Case::gap(Who from) const {
   return gap;
 }
 
-std::int64_t Case::last_progress() const {
-  std::int64_t last = 0;
-  for (const Who who : {Who::client, Who::server}) {
-    const auto t = conn.stream[who].acked_at.t;
-    if (t <= until())
-      last = std::max(last, t);
-    else if (complaint)
-      last = std::max(last, complaint->then[who].acked_at.t);
-  }
-  return last;
+std::int64_t Case::acked_at(Who from) const {
+  const auto last = conn.stream[from].acked_at.t;
+  return last <= until() || !complaint ? last : complaint->then[from].acked_at.t;
 }
 
 std::vector<Record> Case::effects() const {

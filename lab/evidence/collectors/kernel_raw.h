@@ -30,6 +30,7 @@ enum {
 enum {
   CALL_NONE,
   CALL_IO,     /* data through a descriptor: on TCP sockets every call (repetitions thinned out), else failures */
+  CALL_SPLICE, /* the same, but it may be args[0] that is the socket: the other one is a pipe */
   CALL_FD,     /* on TCP sockets every call, else failures */
   CALL_DUP,    /* the same; it may close the descriptor that args[1] names */
   CALL_NAME,   /* the same, and it may give the socket its addresses */
@@ -125,7 +126,7 @@ struct raw_call {
   __u32 nr;
   __s32 pid, tid;
   __u8 returned, data_length, second_length;
-  __u8 closes; /* CALL_DUP: `sock` is that of the descriptor which it closes */
+  __u8 other; /* `sock` is that of the other descriptor: the one a CALL_DUP closes, or a CALL_SPLICE reads from */
   __u8 data[RAW_DATA], second[RAW_SECOND];
   char name[16]; /* the task's, which execve sets */
 };
@@ -152,6 +153,8 @@ struct raw_repeat {
   __u64 start_ns, end_ns;
   __s64 result;
   __s32 pid, tid;
+  __u32 other; /* as raw_call's */
+  __u32 pad;
   struct raw_sock sock;
 };
 

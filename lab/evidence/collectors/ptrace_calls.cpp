@@ -53,8 +53,17 @@ void CallTracer::State::find_doubled(Tracee& tracee) {
   if (target < 0 || target == tracee.fd) return;
   find_connection(tracee, target);
   if (!tracee.tcp) return;
-  tracee.call.closes = 1;
+  tracee.call.other = 1;
   tracee.fd = target;
+}
+
+// What it reads from, where that is a connection.
+void CallTracer::State::find_spliced(Tracee& tracee) {
+  const int source = static_cast<int>(tracee.call.args[0]);
+  if (source >= 0) find_connection(tracee, source);
+  if (!tracee.tcp) return;
+  tracee.call.other = 1;
+  tracee.fd = source;
 }
 
 void CallTracer::State::copy_memory(pid_t tid, raw_call& call) {
@@ -86,13 +95,14 @@ void CallTracer::State::entered(pid_t tid, const CallStop& stop, Sink& sink) {
   own.tcp = false;
   own.ends = {};
   if (kind == CALL_DUP) find_doubled(own);
-  if (own.fd >= 0 && !own.call.closes) find_connection(own, own.fd);
+  if (own.fd >= 0 && !own.call.other) find_connection(own, own.fd);
+  if (kind == CALL_SPLICE && !own.tcp) find_spliced(own);
   // What fails to read from a file is of no interest; a write may hit a limit.
   const bool reads = own.call.nr == SYS_read || own.call.nr == SYS_readv || own.call.nr == SYS_pread64;
   own.inside = kind != CALL_EXIT && !(reads && !own.tcp);
   own.exiting = kind == CALL_EXIT;
   if (own.exiting && program(own.process).started && !finished) put(sink, call_event(own.call, {}));
-  if (own.call.nr == SYS_close || own.call.closes) program(own.process).connections.erase(own.fd);
+  if (own.call.nr == SYS_close || (kind == CALL_DUP && own.call.other)) program(own.process).connections.erase(own.fd);
   if (own.call.nr == SYS_execve || kind == CALL_SELECT) copy_memory(tid, own.call);
 }
 

@@ -57,6 +57,7 @@ struct CallTracer::State {
   void left(pid_t tid, std::int64_t result, Sink& sink);
   void find_connection(Tracee& tracee, int fd);
   void find_doubled(Tracee& tracee);
+  void find_spliced(Tracee& tracee);
   void copy_memory(pid_t tid, raw_call& call);
   void tell(Sink& sink, const SeenCall& call);
   void put(Sink& sink, Event event);

@@ -38,7 +38,7 @@ std::string target_of(const KnownCall& known, const raw_call& raw, int error) {
 int descriptor_of(const KnownCall& known, const raw_call& raw, int error) {
   const bool makes = known.look.kind == CALL_ACCEPT || known.look.kind == CALL_SOCKET;
   if (makes && !error && raw.returned) return static_cast<int>(raw.result);
-  if (raw.closes) return static_cast<int>(raw.args[1]);
+  if (raw.other) return static_cast<int>(raw.args[known.look.kind == CALL_DUP ? 1 : 0]);
   return known.look.fd == RAW_NONE ? -1 : static_cast<int>(raw.args[known.look.fd]);
 }
 
@@ -115,7 +115,10 @@ Event repeat_event(const raw_repeat_key& key, const raw_repeat& value, const End
   call.fd = key.fd;
   call.local = ends.local;
   call.peer = ends.peer;
-  call.args = (key.fd < 0 ? "" : std::to_string(key.fd)) + folded_text(value.folded - 1, value.folded_bytes);
+  // As in the call's own text what is read from comes first; the other one may differ from call to call.
+  const bool source = known && known->look.kind == CALL_SPLICE && value.other;
+  call.args = (key.fd < 0 ? "" : std::to_string(key.fd)) + (source ? ", ?" : "") +
+              folded_text(value.folded - 1, value.folded_bytes - (value.result > 0 ? value.result : 0));
   return {.t_ns = static_cast<std::int64_t>(value.end_ns), .what = call};
 }
 

@@ -27,6 +27,7 @@ static inline int judge_call(__u32 kind, const __u64* args, __s64 result, int tc
   const int failed = error && error != ERROR_EAGAIN && error != ERROR_EINTR && error < ERROR_RESTART_FIRST;
   switch (kind) {
     case CALL_IO:
+    case CALL_SPLICE:
       return tcp || failed ? THIN_OUT : LEAVE_OUT;
     case CALL_NAME: /* name services are asked over unix sockets, mostly in vain */
       return tcp || (failed && !unix_domain) ? REPORT : LEAVE_OUT;

@@ -34,6 +34,7 @@ bool Repeats::fold(raw_call& call, int fd, int outcome, const Ends& ends) {
   state.result = call.result;
   state.pid = call.pid;
   state.tid = call.tid;
+  state.other = call.other;
   found->second.ends = ends;
   return true;
 }

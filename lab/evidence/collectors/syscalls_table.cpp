@@ -38,7 +38,7 @@ constexpr KnownCall calls[] = {
     {SYS_recvmmsg, "recvmmsg", io, "n-um"},
     {SYS_sendmmsg, "sendmmsg", io, "n-um"},
     {SYS_sendfile, "sendfile", io, "nn-s"},
-    {SYS_splice, "splice", look(CALL_IO, 2), "n-n-s"},
+    {SYS_splice, "splice", look(CALL_SPLICE, 2), "n-n-s"},
     {SYS_close, "close", of_fd, "n"},
     {SYS_shutdown, "shutdown", of_fd, "nh"},
     {SYS_listen, "listen", of_fd, "nn"},

@@ -66,6 +66,7 @@ TEST(Repeats, TheLastOfThemIsNeverLost) {
   ASSERT_EQ(rest.events.size(), 1u);
   const auto& last = std::get<Call>(rest.events[0].what);
   EXPECT_EQ(last.result, 199);
+  EXPECT_EQ(last.args, "4 [35 more like it, 6335 bytes]") << "its own are in the result";
   EXPECT_EQ(rest.events[0].t_ns, 1'000'099);
   EXPECT_EQ(last.name, "recvfrom");
   EXPECT_EQ(to_string(last.peer), "127.0.0.1:45434");

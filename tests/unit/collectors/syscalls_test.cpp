@@ -112,9 +112,17 @@ TEST(CallEvent, AnAcceptMakesADescriptor) {
 TEST(CallEvent, ADescriptorThatIsDupedOverIsTheOneItTells) {
   auto raw = call_of(SYS_dup3, 5, {4, 5});
   EXPECT_EQ(event_of(raw).fd, 4);
-  raw.closes = 1;
+  raw.other = 1;
   EXPECT_EQ(event_of(raw).fd, 5);
   EXPECT_EQ(event_of(raw).args, "4, 5");
+}
+
+TEST(CallEvent, ASpliceIsOfTheSocketOnEitherSide) {
+  auto raw = call_of(SYS_splice, 100, {4, 0, 6, 0, 4096, 0});
+  EXPECT_EQ(event_of(raw).fd, 6);
+  raw.other = 1;
+  EXPECT_EQ(event_of(raw).fd, 4);
+  EXPECT_EQ(event_of(raw).args, "4, 6, 4096");
 }
 
 TEST(CallEvent, ARangeOfDescriptorsIsOf32Bits) {

@@ -32,6 +32,21 @@ TEST(FirewallDrop, TheAnswersToKeepalivesProbes) {
   EXPECT_VERDICT(s, "firewall/drop", "confirmed");
 }
 
+// The client's TCP gives up over bytes that have arrived; what the server says later acknowledges them to nobody. An
+// acknowledgement that had come once is no loss.
+TEST(FirewallDrop, AcknowledgementsThatCameTooLate) {
+  for (const bool news : {true, false}) {
+    Story s;
+    const auto* eaten = news ? "S>C A" : "S>C A ack=7";
+    s.handshake().send('C', 6).recv('S', 6).act('C', "send 6", {.bytes = 6});
+    for (int i = 0; i < 2; ++i) s.wire("C>S PA 7:13").traced(eaten, {.text = "tcp sport 8080 drop"}).wait(200);
+    s.recv('S', 6).waiting('S', "sleep 1500ms").act('C', "recv 64", {.error = ETIMEDOUT, .ms = 400}).wait(700);
+    s.act('S', "send 4", {.bytes = 4}).wire("S>C PA 1:5 ack=13").wire("C>S R 13").end();
+    EXPECT_EQ(s.verdict().cause == "firewall/drop", news) << told(s.verdict());
+    EXPECT_EQ(s.verdict().status == Status::confirmed, news) << told(s.verdict());
+  }
+}
+
 TEST(FirewallDrop, OnTheWayOut) {
   auto s = eaten_on_the_way_out().end();
   EXPECT_VERDICT(s, "firewall/drop", "confirmed");

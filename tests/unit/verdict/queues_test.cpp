@@ -1,7 +1,7 @@
-// The kernel had no room: the listen queue, the receive buffer.
+// The kernel had no room: the listen queue, the receive buffer. And what a queue says beside the calls.
 #include <cerrno>
 
-#include "unit/verdict/story.hpp"
+#include "unit/verdict/descriptors.hpp"
 
 namespace lab::verdict {
 namespace {
@@ -219,6 +219,41 @@ TEST(ReceiveBuffer, LookAlikeNotReading) {
       .socket('S', {.rq = 1000, .pids = {kServerPid}});
   s.process(kServerPid, "sleeping").recv_timeout('C', 500).counter("TcpExtTCPToZeroWindowAdv", 1).end();
   EXPECT_VERDICT(s, "application/not-reading", "confirmed");
+}
+
+// recvmmsg tells messages, and some calls nobody sees: the queue says what was read.
+TEST(Queues, KnowMoreThanCalls) {
+  const auto waited_for = [](Story s, std::uint32_t queued) {
+    s.socket('S', {.rq = queued, .pids = {kServerPid}}).process(kServerPid, "sleeping");
+    look(s, "poll", "[3:POLLIN], 1, 500ms", 0).act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+    return s.verdict().cause;
+  };
+  const auto unread = with_descriptors();
+  auto all_read = with_descriptors();
+  all_read.act('S', "recv 64", {.bytes = 6, .fd = 5});
+  EXPECT_EQ(waited_for(unread, 6), "application/not-reading");
+  EXPECT_EQ(waited_for(unread, 0), "application/not-answering");
+  EXPECT_EQ(waited_for(all_read, 0), "application/not-answering");
+  EXPECT_EQ(waited_for(all_read, 6), "application/not-reading") << "MSG_PEEK looks, and takes nothing away";
+}
+
+// splice() reads from the descriptor that it names first, and writes to the other (man 2 splice).
+TEST(Spliced, FromAConnectionItReads) {
+  for (const auto* args : {"5, 7, 65536", "7, 5, 65536", "5, ? [3 more like it, 4 bytes]"}) {
+    auto s = with_descriptors();
+    s.drop_source("sockets").put(evidence::Call{.pid = kServerPid,
+                                                .tid = kServerPid,
+                                                .name = "splice",
+                                                .args = args,
+                                                .result = args[3] == '?' ? 2 : 6,
+                                                .start_ns = s.now(),
+                                                .fd = 5,
+                                                .local = *evidence::parse_address("127.0.0.1:8080"),
+                                                .peer = *evidence::parse_address("127.0.0.1:45000")});
+    s.process(kServerPid, "sleeping");
+    look(s, "poll", "[3:POLLIN], 1, 500ms", 0).act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
+    EXPECT_EQ(s.verdict().cause == "application/not-answering", args[0] == '5') << args << told(s.verdict());
+  }
 }
 
 }  // namespace

@@ -175,22 +175,6 @@ TEST(Timers, AConnectThatIsUnderWayIsNoRead) {
   EXPECT_EQ(s.verdict().cause, "connect/no-answer") << told(s.verdict());
 }
 
-// recvmmsg tells messages, splice its pipe, and some calls nobody sees: the queue says what was read.
-TEST(Queues, KnowMoreThanCalls) {
-  const auto waited_for = [](Story s, std::uint32_t queued) {
-    s.socket('S', {.rq = queued, .pids = {kServerPid}}).process(kServerPid, "sleeping");
-    look(s, "poll", "[3:POLLIN], 1, 500ms", 0).act('C', "close", {.fd = 3}).wire("C>S FA").wire("S>C A").end();
-    return s.verdict().cause;
-  };
-  const auto unread = with_descriptors();
-  auto all_read = with_descriptors();
-  all_read.act('S', "recv 64", {.bytes = 6, .fd = 5});
-  EXPECT_EQ(waited_for(unread, 6), "application/not-reading");
-  EXPECT_EQ(waited_for(unread, 0), "application/not-answering");
-  EXPECT_EQ(waited_for(all_read, 0), "application/not-answering");
-  EXPECT_EQ(waited_for(all_read, 6), "application/not-reading") << "MSG_PEEK looks, and takes nothing away";
-}
-
 TEST(Polled, AnotherDescriptorIsNoneOfItsBusiness) {
   auto s = with_descriptors();
   s.act('S', "recv 64", {.bytes = 6, .fd = 5});

@@ -88,7 +88,7 @@ __noinline int emit(const struct seen* seen, const struct inside* inside) {
   bpf_core_read(call->name, sizeof call->name, &task->comm);
   call->sock.address = 0;
   if (inside && inside->tcp) call->sock = inside->sock;
-  call->closes = inside ? inside->closes : 0;
+  call->other = inside ? inside->other : 0;
   call->data_length = look->data < 6 ? copy_user(call->data, seen->args[look->data & 7]) : 0;
   if (look->kind == CALL_SELECT && inside && seen->start_ns && seen->result >= 0 &&
       call->data_length >= sizeof inside->asked)
@@ -138,6 +138,7 @@ __noinline int fold(struct seen* seen, struct inside* inside) {
   repeat->result = seen->result;
   repeat->pid = process_number(task, &seen->place);
   repeat->tid = thread_number(task, &seen->place);
+  repeat->other = inside->other;
   if (inside->tcp) repeat->sock = inside->sock;
   inside->folded_ns = now;
   return 1;
@@ -152,6 +153,22 @@ static __always_inline __s32 descriptor(const volatile struct raw_look* look, co
 static __always_inline bool same_as_before(const struct inside* inside, const volatile struct raw_look* look,
                                            __s32 fd) {
   return look->kind == CALL_IO && inside->fd == fd && inside->start_ns - inside->folded_ns < RAW_REFILL_NS;
+}
+
+/* The connection that a call is about. */
+static __always_inline void find_end(struct inside* inside, const volatile struct raw_look* look, const __u64* args) {
+  __s32 fd = descriptor(look, args);
+  inside->tcp = 0;
+  inside->other = 0;
+  if (look->kind == CALL_DUP && (__u32)args[1] != (__u32)fd) {
+    find_socket(inside, args[1]);
+    inside->other = inside->tcp;
+  }
+  if (fd >= 0 && !inside->other) find_socket(inside, fd);
+  if (look->kind == CALL_SPLICE && !inside->tcp) {
+    find_socket(inside, args[0]);
+    inside->other = inside->tcp;
+  }
 }
 
 SEC("raw_tp/sys_enter")
@@ -174,15 +191,9 @@ int enter(struct bpf_raw_tracepoint_args* ctx) {
   if (same_as_before(inside, look, fd)) return 0;
   inside->folded_ns = 0;
   inside->fd = fd;
-  inside->tcp = 0;
-  inside->closes = 0;
   inside->asked = 0;
   if (look->kind == CALL_SELECT) bpf_probe_read_user(&inside->asked, sizeof inside->asked, (void*)seen.args[1]);
-  if (look->kind == CALL_DUP && (__u32)seen.args[1] != (__u32)fd) {
-    find_socket(inside, seen.args[1]);
-    inside->closes = inside->tcp;
-  }
-  if (fd >= 0 && !inside->closes) find_socket(inside, fd);
+  find_end(inside, look, seen.args);
   return 0;
 }
 
@@ -221,10 +232,8 @@ int leave(struct bpf_raw_tracepoint_args* ctx) {
     seen.start_ns = inside->start_ns;
     seen.start_queued_ns = inside->queued_ns;
   }
-  if (!seen.start_ns) {
-    find_socket(inside, seen.fd);
-    inside->closes = 0;
-  }
+  if (!seen.start_ns) find_end(inside, look, seen.args);
+  if (look->kind == CALL_SPLICE && inside->other) seen.fd = seen.args[0];
   inside->start_ns = 0;
 
   pending = task->pending.signal.sig[0];
