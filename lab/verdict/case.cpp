@@ -52,11 +52,12 @@ const char* told_by(const Deed& deed) { return deed.step ? "actors" : "syscalls"
 
 Record deed_record(Who who, const Deed& deed) { return record(told_by(deed), deed_text(who, deed), deed.mark); }
 
-Case::Case(const Facts& all, const Conn& which) : facts(all), conn(which) {
+Case::Case(const Facts& all, const Conn& which) : facts(all), conn(which), hits(which.hits) {
   wire_complete = facts.complete("wire");
   closing = first = first_closing(*this);
   complaint = first_complaint(*this);
   closing = decisive_closing(*this);
+  for (auto& one : hits) one = as_of(one, until());
 }
 
 bool Case::gone() const {

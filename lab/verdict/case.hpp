@@ -13,6 +13,9 @@
 
 namespace lab::verdict {
 
+// The clocks of a packet's capture and of a program's own reading agree to a fraction of this, in ns.
+inline constexpr std::int64_t kSlack = 300'000;
+
 // One record: what was seen, where in the timeline.
 struct Record {
   std::string source, text;
@@ -68,6 +71,7 @@ class Case {
   const Facts& facts;
   const Conn& conn;
   std::optional<Complaint> complaint;  // the first that was never made good; none: it went well
+  std::vector<Hits> hits;              // as they stood then
   Closing first;                       // of either end
   Closing closing;                     // that which took the connection from the victim: mostly the first
   bool wire_complete = false;
@@ -95,7 +99,8 @@ class Case {
   const SocketFacts* held_open(Who who, const Deed& closing_call) const;  // close() returned, and the socket lives on
   // The last of those who read or wrote there: all had ended by t, and somebody else was seen to hold the socket.
   const Process* deserted_by(Who who, std::int64_t t) const;
-  Gap gap(Who from) const;  // as it stood when the victim complained
+  Gap gap(Who from) const;   // as it stood when the victim complained
+  bool shut(Who who) const;  // its window, by then
   // When what that end had sent was last acknowledged by then, in ns; 0 for never.
   std::int64_t acked_at(Who from) const;
   std::int64_t last_progress() const { return std::max(acked_at(Who::client), acked_at(Who::server)); }

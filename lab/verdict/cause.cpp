@@ -133,7 +133,7 @@ bool in_time(const Case& one, const Hits& hits) {
 
 std::vector<const Hits*> open_hits(const Case& one, bool rules) {
   std::vector<const Hits*> all;
-  for (const auto& hits : one.conn.hits)
+  for (const auto& hits : one.hits)
     if (hits.rule == rules && hits.open_first && in_time(one, hits)) all.push_back(&hits);
   std::sort(all.begin(), all.end(), [](const Hits* a, const Hits* b) { return a->open_first.t < b->open_first.t; });
   return all;

@@ -12,9 +12,6 @@ namespace {
 
 using How = Closer::How;
 
-// The clocks of a packet's capture and of a program's own reading agree to a fraction of this.
-constexpr std::int64_t kSlack = 300'000;
-
 // The closing segment follows within this on the end of the process that held the connection.
 constexpr std::int64_t kAtOnce = 100'000'000;
 

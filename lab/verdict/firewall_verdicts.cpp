@@ -81,19 +81,15 @@ const Hits* late_eater(const Case& one) {
   return at == all.end() ? nullptr : &*at;
 }
 
-// What ate the answers to keepalive's probes, so that TCP gave up: nothing sends an ACK again. Or to bytes, whose
-// arrival was told only when it had given up.
+// What ate the answers to keepalive's probes, so that TCP gave up: nothing sends an ACK again.
 const Hits* answers_eater(const Case& one) {
   const auto& c = *one.complaint;
   const auto& asking = one.conn.stream[c.victim];
-  const auto& then = c.then[c.victim];
-  if (!c.deed || c.deed->error != ETIMEDOUT || !(asking.probes || then.open)) return nullptr;
-  for (const auto& hits : one.conn.hits) {
-    const bool news = asking.syns && hits.ack - (asking.isn + 1) > then.delivered;
+  if (!c.deed || c.deed->error != ETIMEDOUT || !asking.probes || c.then[c.victim].open) return nullptr;
+  for (const auto& hits : one.conn.hits)
     if (hits.rule && !rejects(hits) && hits.from == other(c.victim) && hits.pure_ack == hits.count &&
-        (news || !then.open) && hits.first.t > one.acked_at(c.victim) && hits.last.t <= one.until())
+        hits.first.t > one.acked_at(c.victim) && hits.last.t <= one.until())
       return &hits;
-  }
   return nullptr;
 }
 

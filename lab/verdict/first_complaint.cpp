@@ -51,11 +51,10 @@ std::optional<Complaint> died_unread(const Case& one, const Complaint& first) {
   if (who == Who::server && one.unaccepted().value_or(true)) return std::nullopt;
   const auto closer = one.closer(who);
   if (closer.how != Closer::How::signalled || !closer.process) return std::nullopt;
-  constexpr std::int64_t slack = 300'000;
   const auto& process = *closer.process;
-  if (process.last && !process.last->pending && process.last->end > first.at.t + slack) return std::nullopt;
+  if (process.last && !process.last->pending && process.last->end > first.at.t + kSlack) return std::nullopt;
   for (const auto& signal : process.signals)
-    if (signal.sent.signal == process.signal && signal.at.t > first.at.t + slack) return std::nullopt;
+    if (signal.sent.signal == process.signal && signal.at.t > first.at.t + kSlack) return std::nullopt;
   return Complaint{.what = What::died, .victim = who, .at = first.at, .owed = true, .then = first.then};
 }
 

@@ -39,7 +39,9 @@ Both<Progress> progress_of(const Conn& conn) {
             .writing = conn.acts[who].pending && conn.acts[who].pending->kind == Kind::write,
             .repeats = stream.repeats,
             .open_since = stream.open_since,
-            .acked_at = stream.acked_at};
+            .acked_at = stream.acked_at,
+            .zero_window = stream.zero_window,
+            .window = stream.window};
   };
   return {one(Who::client), one(Who::server)};
 }

@@ -46,6 +46,37 @@ bool still_missing(const Conn& conn, const Hits& hits) {
   return hits.icmp > 0 || (hits.syn && !conn.handshake);
 }
 
+Hits as_of(const Hits& hits, std::int64_t t) {
+  auto then = hits;
+  const auto open = [&](const Hits::Mended& one) { return one.at.t > t && (one.first.t <= t || one.first.read_time); };
+  if (const auto at = std::find_if(hits.mended.begin(), hits.mended.end(), open); at != hits.mended.end()) {
+    then.open_first = at->first;
+    then.open_seq = at->seq;
+  }
+  return then;
+}
+
+namespace {
+
+// By an acknowledgement: of what it ate, or with what it ate.
+bool made_good(const Conn& conn, const Hits& hits) {
+  const auto& told = conn.stream[hits.any_end ? hits.from : other(hits.from)];
+  const bool known = hits.any_end || hits.pure_ack;
+  return known && told.answered && !behind(told.acked, hits.any_end ? hits.end : hits.ack) &&
+         !still_missing(conn, hits);
+}
+
+}  // namespace
+
+void Ledger::note_mended(Conn& conn, Mark mark) {
+  constexpr std::size_t few = 8;
+  for (auto& hits : conn.hits) {
+    if (!hits.open_first || !made_good(conn, hits)) continue;
+    if (hits.mended.size() == few) hits.mended.erase(hits.mended.begin());
+    hits.mended.push_back({std::exchange(hits.open_first, {}), mark, hits.open_seq});
+  }
+}
+
 void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32_t seq, std::uint32_t ack,
                    std::uint32_t length, Mark mark) {
   auto at = std::find_if(conn.hits.begin(), conn.hits.end(), [&](const Hits& h) { return same_eater(h, hit); });
@@ -90,6 +121,7 @@ void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32
     if (!all.any_ack || behind(all.ack, ack)) all.ack = ack;
     all.any_ack = true;
   }
+  if (made_good(conn, all)) all.open_first = {};  // before it was told
 }
 
 template <class Told>

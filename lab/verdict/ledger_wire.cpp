@@ -151,6 +151,7 @@ void Ledger::take(const evidence::Segment& segment, Mark mark) {
     stream.went_into = segment.outgoing ? "" : segment.netns;
   }
   note_translation(conn, found.from, segment, mark);
+  note_mended(conn, mark);
 }
 
 // A translated flow whose later segments carry the address that the client asked for, or its own at the server's end,

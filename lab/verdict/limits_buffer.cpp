@@ -39,7 +39,7 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
   for (const Who receiver : {other(one.victim()), one.victim()}) {
     const auto& conn = one.conn;
     const Who sender = other(receiver);
-    const bool shut = conn.stream[receiver].zero_window && conn.stream[receiver].window == 0;
+    const bool shut = one.shut(receiver);
     // What a rule eats on its way out looks the same: TCP takes that for a full queue and tries again
     // (tcp_send_probe0, net/ipv4/tcp_output.c).
     const auto& sending = conn.socket[sender];
@@ -56,8 +56,8 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
     if (!drained && !reached) continue;
     const bool unsure = reached && !was_drained(one, receiver);
     const Hits* told_by = nullptr;
-    for (const auto& hits : conn.hits)
-      if (!hits.rule && buffer_reason(hits.reason) && hits.from == sender && hits.open_first) told_by = &hits;
+    for (const auto* hits : open_hits(one, false))
+      if (buffer_reason(hits->reason) && hits->from == sender) told_by = hits;
     std::string_view counter;
     for (const auto* name : {"TcpExtTCPRcvQDrop", "TcpExtTCPZeroWindowDrop", "TcpExtTCPToZeroWindowAdv",
                              "TcpExtTCPWantZeroWindowAdv", "TcpExtTCPRcvCollapsed", "TcpExtRcvPruned"})

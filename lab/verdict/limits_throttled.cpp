@@ -32,7 +32,7 @@ const LimitFacts* used_up(const Process* process, const Acts& acts) {
 }
 
 // How long it was held back from `since` on, in ns. The count is read at intervals: `least` leaves out what may have
-// passed between the last look before and then.
+// passed between the last look before and then, and is at least what the first look after it had not counted yet.
 struct Held {
   std::int64_t least, most;
 };
@@ -45,7 +45,8 @@ Held held_since(const Process& process, const LimitFacts& cpu, std::int64_t sinc
   const auto periods = static_cast<std::int64_t>(cpu.state.used - std::min(before, cpu.state.used));
   const auto share = static_cast<std::int64_t>(std::min<std::uint64_t>(cpu.state.limit, 100));
   const auto each = kPeriod * (100 - share) / 100;
-  return {std::max<std::int64_t>(periods - between, 0) * each, periods * each};
+  const auto later = after == cpu.counts.end() ? 0 : static_cast<std::int64_t>(cpu.state.used - after->second);
+  return {std::max({periods - between, later, std::int64_t{0}}) * each, periods * each};
 }
 
 }  // namespace

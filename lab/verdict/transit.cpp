@@ -100,24 +100,32 @@ Gap Case::gap(Who from) const {
                stream.last_repeat),
         stream.syn);
   }
-  if (wire_complete && conn.wire && then.written > then.sent && back.window != 0)
+  if (wire_complete && conn.wire && then.written > then.sent && !shut(other(from)))
     add(record("wire",
                fmt::format("{}: {} written, {} on the wire", way(from), plural(then.written, "byte"), then.sent),
                conn.acts[from].last_write),
         conn.acts[from].last_write);
   // Without room for what was written before, the FIN waits, too.
-  if (wire_complete && conn.wire && !stream.fin && !stream.rst && !back.rst && back.window != 0)
+  const auto ended = [&](const Mark& segment) { return segment && segment.t <= until() + kSlack; };
+  const bool none = !ended(stream.fin) && !ended(stream.rst) && !ended(back.rst);
+  if (wire_complete && conn.wire && none && !shut(other(from)))
     for (const auto& deed : conn.acts[from].closers)
-      if (deed.kind != Kind::exec && deed.start < until() && !held_open(from, deed)) {
+      if (deed.kind != Kind::exec && deed.end < until() && !held_open(from, deed)) {
         add(record("wire", fmt::format("the {} closed and no FIN of its own is on the wire", name_of(from)), deed.mark),
             deed.mark);
         break;
       }
   for (const auto* known : {&conn.socket[from], &conn.gone[from]})
-    if (const auto& seen = *known; seen && struggles(seen->state) && (back.window != 0 || !conn.wire))
+    if (const auto& seen = *known; seen && struggles(seen->state) && (!shut(other(from)) || !conn.wire))
       add(record("sockets", socket_text(from, seen->state), seen->at), Mark{});
   if (gap.any && !gap.since) gap.since = stream.last_data ? stream.last_data : conn.handshake_at;
   return gap;
+}
+
+bool Case::shut(Who who) const {
+  const auto shut = [](const auto& end) { return end.zero_window && end.window == 0; };
+  const auto& stream = conn.stream[who];
+  return stream.last.t <= until() || !complaint ? shut(stream) : shut(complaint->then[who]);
 }
 
 std::int64_t Case::acked_at(Who from) const {

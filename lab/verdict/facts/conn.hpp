@@ -19,7 +19,8 @@ struct Progress {
   bool open = false, accepted = false;
   bool writing = false;  // inside a write that had not returned: its bytes are in neither sum yet
   std::uint32_t repeats = 0;
-  Mark open_since, acked_at;
+  Mark open_since, acked_at, zero_window;
+  std::uint32_t window = 0;
 };
 
 struct Complaint {

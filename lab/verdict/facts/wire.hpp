@@ -75,6 +75,12 @@ struct Hits {
   std::uint32_t probes = 0;  // of the pure ACKs: keepalive, one number below the next byte's
   Mark first, last;
   Mark open_first;  // first of those that were never made good
+  // Those that were, the last few: the first of them and its number, and when the last of them was.
+  struct Mended {
+    Mark first, at;
+    std::uint32_t seq = 0;
+  };
+  std::vector<Mended> mended;
   bool any_end = false, any_ack = false;
   std::uint32_t end = 0;                      // highest sequence number that it ate, plus one
   std::uint32_t ack = 0;                      // highest acknowledgement that a pure ACK carried
@@ -82,6 +88,8 @@ struct Hits {
   std::uint32_t open_seq = 0;                 // of open_first
   std::uint32_t max_length = 0;
 };
+// As they stood then: what was made good only later was open.
+Hits as_of(const Hits& hits, std::int64_t t);
 
 // A rule's work on messages that tell a host to send smaller packets. They don't say about which connection.
 struct TooBigEaten {

@@ -57,6 +57,15 @@ TEST(Throttled, WhatNobodyCountedIsNotTheWaits) {
   EXPECT_VERDICT(s, "application/not-answering", "likely");
 }
 
+// The first look came soon after the question: what it did not count yet was the wait's.
+TEST(Throttled, WhatTheFirstLookDidNotCountIsTheWaits) {
+  Story s;
+  s.wait(900).handshake().send('C', 6).recv('S', 6).waiting('S', "burn 300ms", true).process(kServerPid, "running");
+  s.wait(80).limit(kServerPid, "cgroup.cpu", 5, 1, true).recv_timeout('C', 1000);
+  s.limit(kServerPid, "cgroup.cpu", 5, 10, true).end();
+  EXPECT_VERDICT(s, "limits/cpu-time", "confirmed");
+}
+
 TEST(Throttled, WithEventsMissing) {
   for (const auto* source : {"wire", "sockets", "actors", "processes"}) {
     auto s = throttled(9).end();
