@@ -52,12 +52,24 @@ const char* told_by(const Deed& deed) { return deed.step ? "actors" : "syscalls"
 
 Record deed_record(Who who, const Deed& deed) { return record(told_by(deed), deed_text(who, deed), deed.mark); }
 
+namespace {
+
+// Read by then, whatever became of its acknowledgement.
+bool was_read(const Case& one, const Hits& hits) {
+  const auto& stream = one.conn.stream[hits.from];
+  return one.complaint && hits.data && stream.syns &&
+         hits.open_seq - (stream.isn + 1) < one.complaint->then[hits.from].read;
+}
+
+}  // namespace
+
 Case::Case(const Facts& all, const Conn& which) : facts(all), conn(which), hits(which.hits) {
   wire_complete = facts.complete("wire");
   closing = first = first_closing(*this);
   complaint = first_complaint(*this);
   closing = decisive_closing(*this);
-  for (auto& one : hits) one = as_of(one, until());
+  for (auto& one : hits)
+    if (auto then = as_of(one, until()); !was_read(*this, then)) one = std::move(then);
 }
 
 bool Case::gone() const {
