@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 
 #include "verdict/application.hpp"
 #include "verdict/names.hpp"
@@ -15,42 +16,52 @@ constexpr std::int64_t kToldLate = 100'000'000;
 
 // How a process let go of the listener: by its close, by a signal, or by its end.
 struct LetGo {
-  std::int64_t t = 0;
+  std::int64_t t = 0, until = 0;
   Culprit culprit;
   std::vector<Record> records;
 };
 
-LetGo by_signal(const Process& process, const SignalFacts& sent) {
-  return {.t = sent.at.t,
-          .culprit = {.kind = "signal", .name = signal_title(sent.sent.signal), .pid = process.pid},
-          .records = {signal_record(process, sent)}};
+std::optional<LetGo> by_close(const Case& one, const Process& process, std::int64_t when) {
+  for (const auto& [local, deed] : process.closed_listeners)
+    if (local.port == one.conn.server.port && deed.start <= when + kSlack)
+      return LetGo{deed.start, deed.end, process_culprit(&process, {}), {deed_record(Who::server, deed)}};
+  return std::nullopt;
 }
 
-std::optional<LetGo> let_go(const Process& process, std::int64_t until) {
-  if (const auto& deed = process.closed_listener; deed && deed->start <= until)
-    return LetGo{deed->start, process_culprit(&process, {}), {deed_record(Who::server, *deed)}};
+std::optional<LetGo> by_end(const Process& process, std::int64_t when) {
   // A child's end is told to its parent; no program outlives a SIGKILL.
+  const bool told = process.exited && !process.by_lab;
   for (const auto& sent : process.signals)
-    if (!sent.sent.by_lab && sent.at.t <= until &&
-        sent.sent.signal == (process.exited && !process.by_lab ? process.signal : SIGKILL))
-      return by_signal(process, sent);
-  const auto end = process.ending ? process.ending.t : process.exited.t;
-  if (!process.exited || process.by_lab || end > until + kToldLate) return std::nullopt;
-  return LetGo{end, process_culprit(&process, {}), {exit_record(process)}};
+    if (!sent.sent.by_lab && sent.at.t <= when + kSlack && sent.sent.signal == (told ? process.signal : SIGKILL))
+      return LetGo{sent.at.t,
+                   sent.at.t,
+                   {.kind = "signal", .name = signal_title(sent.sent.signal), .pid = process.pid},
+                   {signal_record(process, sent)}};
+  const auto t = process.ending ? process.ending.t : process.exited.t;
+  if (!told || t > when + kToldLate) return std::nullopt;
+  return LetGo{t, t, process_culprit(&process, {}), {exit_record(process)}};
 }
 
-// The listener lives as long as somebody holds it: a child that closes its copy takes nothing away. Nothing where a
-// holder is not known to have let go.
+// The listener lives as long as somebody holds it: a child that closes its copy takes nothing away. Resets leave inside
+// the last holder's close (inet_csk_listen_stop, net/ipv4/inet_connection_sock.c). Nothing where it may have been
+// another.
 std::optional<LetGo> last_to_let_go(const Case& one) {
-  std::optional<LetGo> last;
+  const auto when = one.closing.any ? one.closing.at.t : one.until();
+  std::vector<LetGo> closed, ended;
   for (const int pid : one.holders(Who::server)) {
     const auto* process = one.facts.process(pid);
     if (!process) continue;
-    auto each = let_go(*process, one.until());
-    if (!each) return std::nullopt;
-    if (!last || each->t >= last->t) last = std::move(each);
+    if (auto close = by_close(one, *process, when)) {
+      if (!one.closing.any || close->until >= when - kSlack) closed.push_back(std::move(*close));
+    } else if (auto end = by_end(*process, when)) {
+      ended.push_back(std::move(*end));
+    }
   }
-  return last;
+  const bool at_once =
+      std::any_of(ended.begin(), ended.end(), [&](const LetGo& end) { return std::abs(end.t - when) <= kSlack; });
+  if (closed.size() == 1 && !at_once) return closed.front();
+  if (closed.empty() && ended.size() == 1) return ended.front();
+  return std::nullopt;
 }
 
 // A listener that goes away resets for the waiting connection's own socket; one that answers a segment is still there.

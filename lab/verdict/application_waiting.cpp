@@ -62,8 +62,7 @@ std::optional<Standstill> standstill(const Case& one) {
   }
   if (s.unread == std::optional(true) && one.just_reached(doer)) s.unread = std::nullopt;
   // Where the calls and the queue contradict each other the queue is right: bytes are also read by calls that no tracer
-  // knows (io_uring, 32 bit) or that do not say how many (recvmmsg), and looked at without being read
-  // (MSG_PEEK).
+  // knows (io_uring, 32 bit) or that do not say how many (recvmmsg), and looked at without being read (MSG_PEEK).
   if (seen && s.unread && !s.inside && seen->at.t > one.conn.stream[victim].last_data.t &&
       seen->state.state != "TIME_WAIT") {
     const auto queued = waiting_in(seen->state);

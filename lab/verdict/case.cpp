@@ -68,8 +68,10 @@ Case::Case(const Facts& all, const Conn& which) : facts(all), conn(which), hits(
   closing = first = first_closing(*this);
   complaint = first_complaint(*this);
   closing = decisive_closing(*this);
+  const bool tcp_gave_up = complaint && complaint->deed && complaint->deed->error == ETIMEDOUT;
   for (auto& one : hits)
-    if (auto then = as_of(one, until()); !was_read(*this, then)) one = std::move(then);
+    if ((one.any_end || (tcp_gave_up && !one.probes)) && !was_read(*this, as_of(one, until())))
+      one = as_of(one, until());
 }
 
 bool Case::gone() const {

@@ -83,14 +83,14 @@ bool left_to_others(const Case& one, Who who, const Deed& deed, const Moment& at
 }
 
 // A shutdown sends the FIN whoever else holds the socket; the close of another's copy behind it sends nothing.
-bool shut_by_another(const Deed& shut, const Deed& close) {
-  return shut.kind == Kind::shut && !shut.error && shut.pid != close.pid;
+bool shut_by_another(const std::optional<Deed>& shut, const std::optional<Deed>& last) {
+  return shut && last && last->kind == Kind::close && shut->pid != last->pid;
 }
 
 std::optional<Deed> closing_call(const Case& one, Who who, const Moment& at) {
   const auto& facts = one.facts;
   const auto& acts = one.conn.acts[who];
-  std::optional<Deed> found;
+  std::optional<Deed> found, shut;
   // Closing an idle copy sends nothing while the user lives; when it has died, it is not what ended the connection.
   const auto passed_on = [&](const Deed& deed) {
     return idle_copy(deed, acts) && (deed.end + kSlack < at.t || outlives_its_user(facts, acts, deed, at));
@@ -101,10 +101,10 @@ std::optional<Deed> closing_call(const Case& one, Who who, const Moment& at) {
         left_to_others(one, who, deed, at))
       continue;
     if (found && deed.kind == Kind::close && found->kind == Kind::reset) continue;
-    if (found && by_fin && deed.kind == Kind::close && shut_by_another(*found, deed)) continue;
     found = deed;
+    if (deed.kind == Kind::shut) shut = deed;
   }
-  return found;
+  return by_fin && shut_by_another(shut, found) ? shut : found;
 }
 
 // An idle copy was the last one: how the user came to lose its own is known where it closed it, or was reaped. One that

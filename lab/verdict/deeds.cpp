@@ -218,7 +218,10 @@ Deed deed_of(const evidence::Call& call, Mark mark) {
     deed.shown = call.name + "(" + call.args + ")";
     deed.bytes = -1;
   }
-  if (splices_from(call)) deed.kind = Kind::read;
+  if (splices_from(call)) {
+    deed.kind = Kind::read;
+    deed.passing = deed.pending;  // for bytes, or for room in its pipe (do_splice, fs/splice.c)
+  }
   // A tracer that emulates calls (PTRACE_SYSEMU) leaves ENOSYS there, as a filter may.
   deed.began = call.began || call.error == ENOSYS;
   const bool transfers = deed.kind == Kind::read || deed.kind == Kind::write;

@@ -177,7 +177,10 @@ std::vector<std::string> loss_doubts(const Case& one) {
   if ((!one.conn.wire || !one.wire_complete) && only_acknowledgements(one))
     return {"whether the acknowledgements that were eaten were made good is not known (wire: off or incomplete)"};
   // Its FIN may be what was lost; and who is told of an error did not give up by himself.
-  if (!c.deed || c.deed->error || !acts.closers.empty() || departure(one, doer)) return {};
+  const auto departed = departure(one, doer);
+  const bool ended_before =
+      std::any_of(acts.closers.begin(), acts.closers.end(), [&](const Deed& deed) { return deed.start <= c.at.t; });
+  if (!c.deed || c.deed->error || ended_before || (departed && departed.t <= c.at.t)) return {};
   const auto holders = one.holders(doer);
   const bool reads = one.reading() || std::any_of(holders.begin(), holders.end(),
                                                   [&](int pid) { return waits_for_bytes(one.facts.process(pid)); });

@@ -99,7 +99,10 @@ bool never_recovers(const Case& one) {
 
 // That nothing got across for the rewriting: bytes that did, and what else came in between, speak against it.
 void tell_what_else(const Case& one, Finding& result) {
-  if (one.last_progress() > one.conn.rewritten.t + 50'000'000)
+  // Without a window it is the other end that sends nothing.
+  const auto& rule = one.conn.rewriter;
+  const auto across = writes(rule, "tcp window") ? one.acked_at(other(rule.from)) : one.last_progress();
+  if (across > one.conn.rewritten.t + 50'000'000)
     result.doubts.push_back("bytes had got across after the first that was rewritten");
   for (const auto& c : one.facts.changes)
     if (c.at.t >= one.conn.rewritten.t && c.at.t <= one.until() && !c.change.kind.starts_with("rule-") &&

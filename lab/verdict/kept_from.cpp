@@ -22,7 +22,7 @@ bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Pro
   const auto& stream = conn.stream[peer];
   const bool known = stream.syns && one.acts_known(peer) && !then[peer].writing;
   return std::any_of(conn.hits.begin(), conn.hits.end(), [&](const Hits& all) {
-    const auto hits = as_of(all, t);
+    const auto hits = all.any_end ? as_of(all, t) : all;
     if (!hits.open_first || hits.from != peer) return false;
     if (hits.open_first.read_time && hits.data && known) return written_by(conn, hits, then);
     if (hits.open_first.read_time && hits.fin && !hits.data && known) return closed_by(one, peer, t);

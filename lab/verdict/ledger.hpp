@@ -49,7 +49,8 @@ class Ledger {
   void take(const evidence::KernelEvent& event, Mark mark);
   void too_big_eaten(const evidence::TraceHit& hit, Mark mark);
   void note_mended(Conn& conn, Mark mark);
-  void eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32_t seq, std::uint32_t ack,
+  // `ack`: where it is told; the kernel's own drops don't say.
+  void eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32_t seq, std::optional<std::uint32_t> ack,
              std::uint32_t length, Mark mark);
   void reset_built(const evidence::KernelEvent& event, Mark mark);
 

@@ -145,7 +145,7 @@ void Ledger::act(Deed deed, const Address& local, const Address& peer) {
   if (found.conn) note_sequel(proc, deed, *found.conn);
   note_trouble(proc, deed, local, peer, found);
   if (deed.kind == Kind::close && local.port && !peer.port && !found.conn) deed.kind = Kind::listener_close;
-  if (deed.kind == Kind::listener_close && !deed.error && !deed.pending) proc.closed_listener = deed;
+  if (deed.kind == Kind::listener_close && !deed.error && !deed.pending) proc.closed_listeners[local] = deed;
   if (deed.kind == Kind::connect && !datagrams_.contains({deed.pid, deed.fd})) {
     proc.connects = true;
     if (deed.error && !harmless(deed)) note_failed_connect(proc, deed, found.conn);

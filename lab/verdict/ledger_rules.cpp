@@ -42,7 +42,8 @@ bool still_missing(const Conn& conn, const Hits& hits) {
   if (hits.rst) return true;
   if (hits.any_end && (!own.answered || behind(own.acked, hits.end))) return true;
   if (hits.probes && back.last.t < hits.last.t) return true;  // nothing has come back since
-  if (!hits.any_end && hits.pure_ack) return !back.answered || (back.open() && behind(back.acked, hits.ack));
+  if (!hits.any_end && hits.pure_ack)
+    return !back.answered || (back.open() && (!hits.any_ack || behind(back.acked, hits.ack)));
   return hits.icmp > 0 || (hits.syn && !conn.handshake);
 }
 
@@ -60,10 +61,9 @@ namespace {
 
 // By an acknowledgement: of what it ate, or with what it ate.
 bool made_good(const Conn& conn, const Hits& hits) {
-  const auto& told = conn.stream[hits.any_end ? hits.from : other(hits.from)];
-  const bool known = hits.any_end || hits.pure_ack;
-  return known && told.answered && !behind(told.acked, hits.any_end ? hits.end : hits.ack) &&
-         !still_missing(conn, hits);
+  if (still_missing(conn, hits)) return false;
+  const auto& back = conn.stream[other(hits.from)];
+  return hits.any_end || (hits.pure_ack && !(hits.any_ack && behind(back.acked, hits.ack)));
 }
 
 }  // namespace
@@ -77,14 +77,14 @@ void Ledger::note_mended(Conn& conn, Mark mark) {
   }
 }
 
-void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32_t seq, std::uint32_t ack,
-                   std::uint32_t length, Mark mark) {
+void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32_t seq,
+                   std::optional<std::uint32_t> ack, std::uint32_t length, Mark mark) {
   auto at = std::find_if(conn.hits.begin(), conn.hits.end(), [&](const Hits& h) { return same_eater(h, hit); });
   if (at == conn.hits.end()) {
     conn.hits.push_back(std::move(hit));
     at = conn.hits.end() - 1;
     at->first = mark;
-    at->first_ack = ack;
+    at->first_ack = ack.value_or(0);
   } else {
     if (at->text.empty()) at->text = hit.text;
     if (at->action.empty()) at->action = hit.action;
@@ -94,7 +94,7 @@ void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32
   auto& all = *at;
   ++all.count;
   all.last = mark;
-  all.last_ack = ack;
+  all.last_ack = ack.value_or(0);
   if (!all.open_first) {
     all.open_first = mark;
     all.open_seq = seq;
@@ -118,8 +118,8 @@ void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32
   } else {
     ++all.pure_ack;
     if (conn.stream[all.from].started && seq + 1 == conn.stream[all.from].next) ++all.probes;
-    if (!all.any_ack || behind(all.ack, ack)) all.ack = ack;
-    all.any_ack = true;
+    if (ack && (!all.any_ack || behind(all.ack, *ack))) all.ack = *ack;
+    all.any_ack |= ack.has_value();
   }
   if (made_good(conn, all)) all.open_first = {};  // before it was told
 }
@@ -216,7 +216,7 @@ void Ledger::take(const evidence::KernelEvent& event, Mark mark) {
   if (event.kind == "drop") {
     if (!takes_segment(event.reason)) return;
     Hits one{.rule = false, .reason = event.reason, .where = event.where, .from = found.from};
-    eaten(conn, std::move(one), event.flags, event.seq, 0, event.length, mark);
+    eaten(conn, std::move(one), event.flags, event.seq, {}, event.length, mark);
   } else if (event.kind == "retransmit") {
     if (!conn.retransmit[found.from]) conn.retransmit[found.from] = mark;
   } else if (event.kind == "state") {

@@ -106,9 +106,7 @@ Gap Case::gap(Who from) const {
                conn.acts[from].last_write),
         conn.acts[from].last_write);
   // Without room for what was written before, the FIN waits, too.
-  const auto ended = [&](const Mark& segment) { return segment && segment.t <= until() + kSlack; };
-  const bool none = !ended(stream.fin) && !ended(stream.rst) && !ended(back.rst);
-  if (wire_complete && conn.wire && none && !shut(other(from)))
+  if (wire_complete && conn.wire && !stream.fin && !stream.rst && !back.rst && !shut(other(from)))
     for (const auto& deed : conn.acts[from].closers)
       if (deed.kind != Kind::exec && deed.end < until() && !held_open(from, deed)) {
         add(record("wire", fmt::format("the {} closed and no FIN of its own is on the wire", name_of(from)), deed.mark),

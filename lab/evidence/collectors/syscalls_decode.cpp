@@ -115,10 +115,13 @@ Event repeat_event(const raw_repeat_key& key, const raw_repeat& value, const End
   call.fd = key.fd;
   call.local = ends.local;
   call.peer = ends.peer;
+  // Threads count into one value without a lock, and it may be read meanwhile.
+  const auto last =
+      std::min<std::uint64_t>(value.result > 0 ? static_cast<std::uint64_t>(value.result) : 0, value.folded_bytes);
   // As in the call's own text what is read from comes first; the other one may differ from call to call.
   const bool source = known && known->look.kind == CALL_SPLICE && value.other;
   call.args = (key.fd < 0 ? "" : std::to_string(key.fd)) + (source ? ", ?" : "") +
-              folded_text(value.folded - 1, value.folded_bytes - (value.result > 0 ? value.result : 0));
+              folded_text(value.folded - 1, value.folded_bytes - last);
   return {.t_ns = static_cast<std::int64_t>(value.end_ns), .what = call};
 }
 

@@ -67,11 +67,12 @@ struct Process {
   Mark at_end_mark;
   std::map<int, Deed> inside;  // by thread: a call that has not returned
   std::optional<Deed> last;
-  std::optional<Deed> closed_listener, became;  // became: its last exec
-  std::optional<Deed> swept;                    // its last close_range()
-  std::vector<FailedConnect> failed_connects;   // the last few
+  std::optional<Deed> became;                  // its last exec
+  std::optional<Deed> swept;                   // its last close_range()
+  std::vector<FailedConnect> failed_connects;  // the last few
   std::set<int> children;
-  std::set<Address> serves;  // addresses that it accepted on or listened on
+  std::set<Address> serves;                  // addresses that it accepted on or listened on
+  std::map<Address, Deed> closed_listeners;  // the last close of each
 
   bool stopped_at(std::int64_t t) const { return stopped && stopped.t <= t && !(resumed && resumed.t <= t); }
 };

@@ -246,14 +246,19 @@ TEST(ShutItself, AnEndOfFileBeforeTheFinIsNotConfirmed) {
 
 // A child's connect onwards fails; one of the two shuts the connection down, and the parent closes its copy only then.
 TEST(ShutItself, AParentClosesItsCopyBehindAChildsShutdown) {
-  for (const int shuts : {kChildPid, kServerPid}) {
+  const struct {
+    int pid;
+    bool closes;
+  } all[] = {{kChildPid, false}, {kChildPid, true}, {kServerPid, false}};
+  for (const auto& shuts : all) {
     auto s = with_descriptors();
     call(s, {.name = "clone", .result = kChildPid}, false);
     s.socket('S', {.when = "change", .rq = 6, .pids = {kServerPid, kChildPid}});
     call(s, {.pid = kChildPid, .name = "connect", .error = ECONNREFUSED, .fd = 6}, false);
-    call(s, {.pid = shuts, .name = "shutdown", .args = "5, SHUT_RDWR", .fd = 5}).wire("S>C FA");
+    call(s, {.pid = shuts.pid, .name = "shutdown", .args = "5, SHUT_RDWR", .fd = 5}).wire("S>C FA");
+    if (shuts.closes) call(s, {.pid = shuts.pid, .name = "close", .args = "5", .start_ns = s.now(), .fd = 5});
     told_of_the_end(s.act('S', "close", {.fd = 5})).end();
-    EXPECT_VERDICT(s, "application/backend-refused", shuts == kChildPid ? "confirmed" : "likely");
+    EXPECT_VERDICT(s, "application/backend-refused", shuts.pid == kChildPid ? "confirmed" : "likely");
   }
 }
 

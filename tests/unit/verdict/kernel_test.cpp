@@ -177,5 +177,16 @@ TEST(SocketExpired, LookAlikeStillInTimeWait) {
   EXPECT_VERDICT(s, "application/closed", "confirmed");
 }
 
+// It does not say what they acknowledged.
+TEST(Path, AcksThatTheKernelAte) {
+  for (const char* client : {"127.0.0.1:45000", "127.0.0.1:45230"}) {
+    Story s;
+    s.from(client).handshake().send('C', 6).recv('S', 6).act('C', "send 6", {.bytes = 6});
+    for (int i = 0; i < 3; ++i) s.wire("C>S PA 7:13").dropped("S>C A", "XDP").wait(200);
+    s.recv('S', 6).waiting('S', "sleep 5s").act('C', "recv 64", {.error = ETIMEDOUT, .ms = 400}).end();
+    EXPECT_VERDICT(s, "kernel/bpf", "confirmed");
+  }
+}
+
 }  // namespace
 }  // namespace lab::verdict

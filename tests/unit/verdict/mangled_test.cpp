@@ -62,10 +62,20 @@ TEST(Mangled, AWindowRewritten) {
 TEST(Mangled, WhatGotAcrossAfterTheEndExcusesNothing) {
   for (const bool late : {true, false}) {
     auto s = never_sent(writing("tcp window set 0", "input"));
-    if (!late) s.wait(200).wire("C>S PA 7:13").wire("S>C A");
+    if (!late) s.wait(200).wire("S>C PA 1:3").wire("C>S A");
     s.recv_timeout('C', 500).close('C').wire("C>S FA").wait(40).wire("S>C A").end();
     EXPECT_VERDICT(s, "firewall/mangled", late ? "confirmed" : "likely");
   }
+}
+
+// It is the server that the window keeps from sending: what comes from the client gets across all the while.
+TEST(Mangled, AWindowRewrittenLongBeforeTheRequest) {
+  const auto rule = writing("tcp window set 0", "input");
+  Story s;
+  s.handshake().traced("C>S A", rule).wait(200).send('C', 6).traced("C>S PA 1:7", rule).recv('S', 6);
+  s.act('S', "send 5", {.bytes = 5}).socket('S', {.timer = "probe", .not_sent = 5, .backoff = 1});
+  s.recv_timeout('C', 500).end();
+  EXPECT_VERDICT(s, "firewall/mangled", "confirmed");
 }
 
 // What is eaten on its way out leaves the same timer and the same silence.

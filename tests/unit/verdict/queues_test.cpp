@@ -256,5 +256,25 @@ TEST(Spliced, FromAConnectionItReads) {
   }
 }
 
+// Whether for bytes or for room in its pipe (do_splice, fs/splice.c) is not told.
+TEST(Spliced, ItMayWaitForItsPipe) {
+  auto s = with_descriptors();
+  s.act('S', "recv 64", {.bytes = 6, .fd = 5});
+  const auto began = s.now();
+  s.act('S', "send 5", {.bytes = 5, .fd = 5}).wire("S>C PA 1:6").wire("C>S A").wait(500);
+  s.socket('C', {.rq = 5, .pids = {kClientPid}}).waiting('S', "recv 64").process(kServerPid, "sleeping");
+  s.put(evidence::Call{.pid = kClientPid,
+                       .tid = kClientPid,
+                       .name = "splice",
+                       .args = "3, 7, 65536",
+                       .returned = false,
+                       .start_ns = began,
+                       .fd = 3,
+                       .local = *evidence::parse_address("127.0.0.1:45000"),
+                       .peer = *evidence::parse_address("127.0.0.1:8080")});
+  s.end();
+  EXPECT_NE(s.verdict().status, Status::confirmed) << told(s.verdict());
+}
+
 }  // namespace
 }  // namespace lab::verdict

@@ -166,9 +166,9 @@ Story& Story::act(char who, const std::string& step, Act a) {
   const auto t = a.pending ? start : tick();
   const bool alone = a.bare || (verb == "accept" && (a.error || a.pending)) || verb == "open-files" ||
                      verb == "spawn-threads" || verb == "allocate" || verb == "write-file" || verb == "sleep" ||
-                     verb == "exit" || verb == "close-listener" || verb == "wait" || verb == "fork" || verb == "raise";
+                     verb == "exit" || verb == "wait" || verb == "fork" || verb == "raise";
   const auto local = alone ? ev::Address{} : local_of(who);
-  const auto peer = alone ? ev::Address{} : peer_of(who);
+  const auto peer = alone || verb == "close-listener" ? ev::Address{} : peer_of(who);
   const int pid = pid_of(who), tid = a.tid ? a.tid : pid;
   if (acts_ == Acts::steps) {
     ev::StepDone done{.role = role_of(who),

@@ -194,6 +194,7 @@ int enter(struct bpf_raw_tracepoint_args* ctx) {
   inside->asked = 0;
   if (look->kind == CALL_SELECT) bpf_probe_read_user(&inside->asked, sizeof inside->asked, (void*)seen.args[1]);
   find_end(inside, look, seen.args);
+  if (look->kind == CALL_SPLICE && inside->other) inside->fd = seen.args[0];
   return 0;
 }
 
