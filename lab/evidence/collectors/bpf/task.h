@@ -12,8 +12,8 @@ struct inside {
   __u32 nr;
   __u32 tcp;
   __s32 fd;
-  __u32 other;  /* as raw_call's */
-  __u64 asked;  /* CALL_SELECT: the descriptors below 64 that it is to look at for bytes */
+  __u32 other; /* as raw_call's */
+  __u64 asked; /* CALL_SELECT: the descriptors below 64 that it is to look at for bytes */
   struct raw_sock sock;
 };
 struct {
