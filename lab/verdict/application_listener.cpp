@@ -22,10 +22,15 @@ struct LetGo {
 };
 
 std::optional<LetGo> by_close(const Case& one, const Process& process, std::int64_t when) {
-  for (const auto& [local, deed] : process.closed_listeners)
-    if (local.port == one.conn.server.port && deed.start <= when + kSlack)
-      return LetGo{deed.start, deed.end, process_culprit(&process, {}), {deed_record(Who::server, deed)}};
-  return std::nullopt;
+  const Deed* last = nullptr;
+  for (const auto& [local, deed] : process.closed_listeners) {
+    const bool any = std::all_of(local.ip.begin(), local.ip.end(), [](auto byte) { return byte == 0; });
+    if (local.port == one.conn.server.port && (any || local.ip == one.conn.server.ip) && deed.start <= when + kSlack &&
+        (!last || last->end < deed.end))
+      last = &deed;
+  }
+  if (!last) return std::nullopt;
+  return LetGo{last->start, last->end, process_culprit(&process, {}), {deed_record(Who::server, *last)}};
 }
 
 std::optional<LetGo> by_end(const Process& process, std::int64_t when) {
@@ -48,6 +53,7 @@ std::optional<LetGo> by_end(const Process& process, std::int64_t when) {
 std::optional<LetGo> last_to_let_go(const Case& one) {
   const auto when = one.closing.any ? one.closing.at.t : one.until();
   std::vector<LetGo> closed, ended;
+  bool unknown = false;
   for (const int pid : one.holders(Who::server)) {
     const auto* process = one.facts.process(pid);
     if (!process) continue;
@@ -55,10 +61,15 @@ std::optional<LetGo> last_to_let_go(const Case& one) {
       if (!one.closing.any || close->until >= when - kSlack) closed.push_back(std::move(*close));
     } else if (auto end = by_end(*process, when)) {
       ended.push_back(std::move(*end));
+    } else {
+      unknown = true;
     }
   }
   const bool at_once =
       std::any_of(ended.begin(), ended.end(), [&](const LetGo& end) { return std::abs(end.t - when) <= kSlack; });
+  const auto long_ago = [&](const LetGo& each) { return unknown && each.until + kToldLate < when; };
+  std::erase_if(closed, long_ago);
+  std::erase_if(ended, long_ago);
   if (closed.size() == 1 && !at_once) return closed.front();
   if (closed.empty() && ended.size() == 1) return ended.front();
   return std::nullopt;

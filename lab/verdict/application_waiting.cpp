@@ -210,7 +210,7 @@ std::optional<Finding> find_not_answering(const Case& one) {
   if (!s || s->lost || s->given_up || s->unaccepted == std::optional(true) || s->unread != std::optional(false))
     return std::nullopt;
   // It was inside a write, with room for it at the other end: the answer was on its way.
-  if (one.complaint->then[s->doer].writing && one.conn.stream[s->victim].window != 0) return std::nullopt;
+  if (one.complaint->then[s->doer].writing && one.complaint->then[s->victim].window != 0) return std::nullopt;
   auto result = alone(one, "application/not-answering", *s);
   // An end that was told of a close that the other never made answers nobody either.
   if (!one.wire_complete || !one.conn.wire)
@@ -234,6 +234,12 @@ std::optional<Finding> find_not_answering(const Case& one) {
         if (deed.kind == Kind::close || deed.kind == Kind::shut)
           result.doubts.push_back(
               fmt::format("the {} is inside {}, which should have returned", name_of(s->doer), deed.shown));
+  const auto& closers = one.conn.acts[s->doer].closers;
+  const auto& fin = one.conn.stream[s->doer].fin;
+  if (std::any_of(closers.begin(), closers.end(),
+                  [&](const Deed& deed) { return deed.kind != Kind::exec && deed.end <= one.complaint->at.t; }) &&
+      fin && fin.t > one.complaint->at.t + kSlack)
+    result.doubts.push_back(fmt::format("the {} had closed, and its FIN came only later", name_of(s->doer)));
   // Bytes that a read brought in and that the program never saw would stand in no queue.
   result.summary = both ? fmt::format("Both ends wait for the other: the {} read {} and waits for more; {}",
                                       name_of(s->doer), plural(s->read, "byte"), outcome_text(one))

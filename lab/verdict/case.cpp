@@ -70,8 +70,9 @@ Case::Case(const Facts& all, const Conn& which) : facts(all), conn(which), hits(
   closing = decisive_closing(*this);
   const bool tcp_gave_up = complaint && complaint->deed && complaint->deed->error == ETIMEDOUT;
   for (auto& one : hits)
-    if ((one.any_end || (tcp_gave_up && !one.probes)) && !was_read(*this, as_of(one, until())))
-      one = as_of(one, until());
+    if (auto then = as_of(one, until()); (one.any_end || (tcp_gave_up && !one.probes)) && !was_read(*this, then) &&
+                                         (then.open_first.t <= until() || acts_known(one.from)))
+      one = std::move(then);
 }
 
 bool Case::gone() const {

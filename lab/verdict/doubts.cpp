@@ -176,11 +176,20 @@ std::vector<std::string> loss_doubts(const Case& one) {
   const auto& acts = one.conn.acts[doer];
   if ((!one.conn.wire || !one.wire_complete) && only_acknowledgements(one))
     return {"whether the acknowledgements that were eaten were made good is not known (wire: off or incomplete)"};
+  std::uint32_t eaten = 0;
+  for (const auto* hits : open_hits(one, true)) eaten += hits->count;
+  if (only_acknowledgements(one) && c.then[victim].repeats > eaten)
+    return {fmt::format("{} of the {}'s bytes, and {} eaten", plural(c.then[victim].repeats, "repetition"),
+                        name_of(victim), plural(eaten, "acknowledgement"))};
   // Its FIN may be what was lost; and who is told of an error did not give up by himself.
   const auto departed = departure(one, doer);
   const bool ended_before =
       std::any_of(acts.closers.begin(), acts.closers.end(), [&](const Deed& deed) { return deed.start <= c.at.t; });
-  if (!c.deed || c.deed->error || ended_before || (departed && departed.t <= c.at.t)) return {};
+  const auto* dead = departed ? one.closer(doer).process : nullptr;
+  const bool killed = dead && std::any_of(dead->signals.begin(), dead->signals.end(), [&](const SignalFacts& s) {
+                        return s.sent.signal == dead->signal && s.at.t <= c.at.t;
+                      });
+  if (!c.deed || c.deed->error || ended_before || killed || (departed && departed.t <= c.at.t)) return {};
   const auto holders = one.holders(doer);
   const bool reads = one.reading() || std::any_of(holders.begin(), holders.end(),
                                                   [&](int pid) { return waits_for_bytes(one.facts.process(pid)); });

@@ -101,7 +101,9 @@ bool never_recovers(const Case& one) {
 void tell_what_else(const Case& one, Finding& result) {
   // Without a window it is the other end that sends nothing.
   const auto& rule = one.conn.rewriter;
-  const auto across = writes(rule, "tcp window") ? one.acked_at(other(rule.from)) : one.last_progress();
+  const auto across = writes(rule, "tcp window") && one.complaint && !one.complaint->then[other(rule.from)].open
+                          ? one.acked_at(other(rule.from))
+                          : one.last_progress();
   if (across > one.conn.rewritten.t + 50'000'000)
     result.doubts.push_back("bytes had got across after the first that was rewritten");
   for (const auto& c : one.facts.changes)

@@ -21,8 +21,7 @@ bool missing_towards(const Case& one, Who victim, std::int64_t t, const Both<Pro
   const Who peer = other(victim);
   const auto& stream = conn.stream[peer];
   const bool known = stream.syns && one.acts_known(peer) && !then[peer].writing;
-  return std::any_of(conn.hits.begin(), conn.hits.end(), [&](const Hits& all) {
-    const auto hits = all.any_end ? as_of(all, t) : all;
+  return std::any_of(conn.hits.begin(), conn.hits.end(), [&](const Hits& hits) {
     if (!hits.open_first || hits.from != peer) return false;
     if (hits.open_first.read_time && hits.data && known) return written_by(conn, hits, then);
     if (hits.open_first.read_time && hits.fin && !hits.data && known) return closed_by(one, peer, t);
@@ -66,13 +65,12 @@ bool kept_from(const Case& one, Who victim, std::int64_t t, const Both<Progress>
   if (then[peer].open && then[peer].repeats) return true;
   if (missing_towards(one, victim, t, then) || stopped(one.facts, one.holders(peer), t)) return true;
   if (kept_from_closing(one, peer, t) || held_by_a_filter(one, peer, t) || one.deserted_by(peer, t)) return true;
+  const auto& stream = one.conn.stream[peer];
   if (then[peer].writing && then[victim].window != 0) return true;
   // It wrote more than the wire carried, or closed and no FIN came by: an output hook, a route, a policy.
   if (!one.wire_complete || !one.conn.wire) return false;
   if (then[peer].written > then[peer].sent && then[victim].window != 0) return true;
-  const auto& stream = one.conn.stream[peer];
-  const auto ended = [t](const Mark& segment) { return segment && segment.t <= t + kSlack; };
-  return closed_by(one, peer, t) && !ended(stream.fin) && !ended(stream.rst) && !ended(one.conn.stream[victim].rst);
+  return closed_by(one, peer, t) && !stream.fin && !stream.rst && !one.conn.stream[victim].rst;
 }
 
 Mark departure(const Case& one, Who who) {

@@ -113,9 +113,6 @@ void Ledger::on_read(Conn& conn, Who who, const Deed& deed) {
   if (!deed.step && (deed.error == EAGAIN || deed.error == EINTR)) note_idle(conn, who, deed);
   if (deed.eof) {
     if (!acts.met_end) acts.met_end = deed.mark;
-    // Whoever was owed nothing has waited for this.
-    for (auto& one : conn.complaints)
-      if (one.victim == who && one.what == Complaint::What::starved && !one.owed) one.made_good = true;
     const bool satisfied = deed.bytes > 0 || (deed.to_eof && !owed);
     if (!satisfied || deed.exact) complain(conn, Complaint::What::eof, who, deed, deed.exact || owed);
   } else if (deed.timed_out || path_error(deed.error) || forbidden(conn, deed)) {

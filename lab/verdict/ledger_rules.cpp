@@ -118,6 +118,8 @@ void Ledger::eaten(Conn& conn, Hits&& hit, const std::string& flags, std::uint32
   } else {
     ++all.pure_ack;
     if (conn.stream[all.from].started && seq + 1 == conn.stream[all.from].next) ++all.probes;
+    const auto& back = conn.stream[other(all.from)];
+    if (!ack && back.started) ack = back.next;  // it acknowledged no more than that
     if (ack && (!all.any_ack || behind(all.ack, *ack))) all.ack = *ack;
     all.any_ack |= ack.has_value();
   }

@@ -32,6 +32,13 @@ bool was_drained(const Case& one, Who receiver) {
   return meanwhile && mine->state.receive_queue == 0 && in_dribs(sending->state);
 }
 
+bool acks_eaten_since(const Case& one, Who receiver) {
+  const auto& shut = one.conn.stream[receiver].zero_window;
+  return std::any_of(one.conn.hits.begin(), one.conn.hits.end(), [&](const Hits& hits) {
+    return hits.from == receiver && hits.pure_ack && hits.last.t >= shut.t && hits.first.t <= one.until();
+  });
+}
+
 }  // namespace
 
 std::optional<Finding> find_receive_buffer(const Case& one) {
@@ -89,6 +96,8 @@ std::optional<Finding> find_receive_buffer(const Case& one) {
     if (unsure)
       result.doubts.push_back(fmt::format("the {} was inside a read with {} in its queue", name_of(receiver),
                                           plural(seen->state.receive_queue, "byte")));
+    if (shut && acks_eaten_since(one, receiver))
+      result.doubts.push_back("what told that there was room again may have been eaten");
     if (!told_by && !narrow) result.doubts.push_back("the counter does not say which connection it was");
     result.culprit = {.kind = "limit", .name = "receive buffer", .detail = seen ? seen->state.options : std::string()};
     result.summary =

@@ -120,5 +120,39 @@ TEST(ListenerClosed, AnEndThatIsToldLateIsNotTheLast) {
   EXPECT_NE(s.verdict().culprit.pid, kChildPid) << told(s.verdict());
 }
 
+// The server listens on two addresses of one port, and closes the other one first.
+TEST(ListenerClosed, TwoAddressesOfOnePort) {
+  for (const char* first : {"10.0.0.1:8080", "127.0.0.1:8080"}) {
+    Story s;
+    const bool other = first == std::string("10.0.0.1:8080");
+    s.connected().send('C', 6);
+    if (other) s.put(on_listener("close-listener", kServerPid, s.now(), first)).wait(5);
+    s.put(on_listener("close-listener", kServerPid, s.now())).listener("127.0.0.1:8080", 0, 0, {}, "", "destroyed");
+    s.built('S', "TCP_STATE", "CLOSE").wire("S>C RA").recv_fails('C', ECONNRESET).counter("TcpOutRsts", 1).end();
+    EXPECT_EQ(s.verdict().culprit.pid, kServerPid) << told(s.verdict());
+  }
+}
+
+// A child had ended long before; how its parent lets go is not seen (shutdown(), close_range(), exec).
+TEST(ListenerClosed, AChildThatEndedLongBeforeLetNothingGo) {
+  Story s;
+  s.started(kChildPid, "server").listener("127.0.0.1:8080", 0, 16, {kChildPid, kServerPid}).wait(500);
+  s.exits(kChildPid, 0).wait(10000).connected().send('C', 6).listener("127.0.0.1:8080", 1, 16, {kServerPid});
+  s.wait(500).act('S', "sleep 1ms", {.ms = 1}).listener("127.0.0.1:8080", 0, 0, {}, "", "destroyed");
+  s.built('S', "TCP_STATE", "CLOSE").wire("S>C RA").recv_fails('C', ECONNRESET).counter("TcpOutRsts", 1).end();
+  EXPECT_NE(s.verdict().culprit.pid, kChildPid) << told(s.verdict());
+}
+
+// The same of its close, where the wire was not watched.
+TEST(ListenerClosed, WithoutTheWireAChildsCloseLongBefore) {
+  Story s;
+  s.started(kChildPid, "server").listener("127.0.0.1:8080", 0, 16, {kChildPid, kServerPid});
+  s.put(on_listener("close-listener", kChildPid, s.now())).wait(500).connected().send('C', 6);
+  s.listener("127.0.0.1:8080", 1, 16).listener("127.0.0.1:8080", 0, 0, {}, "", "destroyed");
+  s.built('S', "TCP_STATE", "CLOSE").wire("S>C RA").recv_fails('C', ECONNRESET).counter("TcpOutRsts", 1).end();
+  s.drop_source("wire");
+  EXPECT_NE(s.verdict().culprit.pid, kChildPid) << told(s.verdict());
+}
+
 }  // namespace
 }  // namespace lab::verdict

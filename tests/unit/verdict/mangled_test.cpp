@@ -134,5 +134,17 @@ TEST(Mangled, LookAlikeWhatWentAstrayAfterTheEnd) {
   EXPECT_VERDICT(s, "application/not-answering", "confirmed");
 }
 
+// A rule that writes a window with room in it; the answer is on the wire, and lost behind it.
+TEST(Mangled, AWindowWithRoomIsNotWhyAnAnswerWasLost) {
+  const Story::Rule rule{
+      .hook = "input", .action = "", .text = "tcp dport 8080 tcp window set 1000", .verdict = "continue"};
+  Story s;
+  s.handshake().traced("C>S A", rule).wait(200).send('C', 6).traced("C>S PA 1:7", rule).recv('S', 6);
+  s.act('S', "send 5", {.bytes = 5});
+  for (int i = 0; i < 3; ++i) s.wire("S>C PA 1:6").wait(200);
+  s.recv_timeout('C', 500).end();
+  EXPECT_NOT_WRONGLY_CONFIRMED(s, "network/peer-silent");
+}
+
 }  // namespace
 }  // namespace lab::verdict
