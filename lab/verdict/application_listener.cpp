@@ -23,12 +23,9 @@ struct LetGo {
 
 std::optional<LetGo> by_close(const Case& one, const Process& process, std::int64_t when) {
   const Deed* last = nullptr;
-  for (const auto& [local, deed] : process.closed_listeners) {
-    const bool any = std::all_of(local.ip.begin(), local.ip.end(), [](auto byte) { return byte == 0; });
-    if (local.port == one.conn.server.port && (any || local.ip == one.conn.server.ip) && deed.start <= when + kSlack &&
-        (!last || last->end < deed.end))
+  for (const auto& [local, deed] : process.closed_listeners)
+    if (listens_for(local, one.conn.server) && deed.start <= when + kSlack && (!last || last->end < deed.end))
       last = &deed;
-  }
   if (!last) return std::nullopt;
   return LetGo{last->start, last->end, process_culprit(&process, {}), {deed_record(Who::server, *last)}};
 }

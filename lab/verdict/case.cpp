@@ -183,12 +183,12 @@ bool Case::just_reached(Who reader) const {
 
 bool Case::accepted() const { return unaccepted() == std::optional(false); }
 
-namespace {
-
-bool covers(const Address& listener, const Address& wanted) {
+bool listens_for(const Address& listener, const Address& wanted) {
   const bool any_address = std::all_of(listener.ip.begin(), listener.ip.end(), [](auto byte) { return byte == 0; });
   return listener.port == wanted.port && (any_address || listener.ip == wanted.ip);
 }
+
+namespace {
 
 // Whoever accepts on that address, as far as sockets or calls tell; else whoever accepts at all.
 std::set<int> servers_of(const Facts& facts, const Conn& conn, const Listener* listener) {
@@ -196,7 +196,7 @@ std::set<int> servers_of(const Facts& facts, const Conn& conn, const Listener* l
   if (listener) all = listener->pids;
   for (const auto& [pid, process] : facts.processes)
     if (std::any_of(process.serves.begin(), process.serves.end(),
-                    [&](const Address& a) { return covers(a, conn.server); }))
+                    [&](const Address& a) { return listens_for(a, conn.server); }))
       all.insert(pid);
   if (!all.empty()) return all;
   for (const auto& [pid, process] : facts.processes) {

@@ -121,6 +121,8 @@ class Case {
 const char* told_by(const Deed& deed);  // the collector
 std::string deed_text(Who who, const Deed& deed);
 Record deed_record(Who who, const Deed& deed);
+// On that address, or on any of that port.
+bool listens_for(const Address& listener, const Address& wanted);
 std::string closes_text(const Closing& closing, const Case& one);
 std::string process_text(const Process* process);
 

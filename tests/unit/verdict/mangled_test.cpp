@@ -107,15 +107,7 @@ Story& led_astray(Story& s, const std::string& flags, std::uint32_t seq, std::ui
                            .ack = 900'001,
                            .length = length},
         true);
-  return s.put(evidence::Segment{.device = "lo",
-                                 .source = source,
-                                 .target = target,
-                                 .flags = flags,
-                                 .seq = seq,
-                                 .ack = 900'001,
-                                 .length = length,
-                                 .window = 512,
-                                 .ttl = 64});
+  return s.put(segment("127.0.0.1:45000", "127.0.0.1:9", flags, seq, 900'001, length));
 }
 
 TEST(Mangled, ARewrittenPortNamesItsRule) {
