@@ -10,20 +10,6 @@ const Story::Rule kDrop{};
 const Story::Rule kReset{.action = "reject", .text = "tcp dport 8080 counter reject with tcp reset", .name = "a-reset"};
 const Story::Rule kIcmp{.action = "reject", .text = "tcp dport 8080 counter reject", .name = "an-icmp"};
 
-evidence::Address at(const char* text) { return *evidence::parse_address(text); }
-evidence::Segment segment(const char* source, const char* target, const char* flags, std::uint32_t seq,
-                          std::uint32_t ack, std::uint32_t length) {
-  return {.device = "lo",
-          .source = at(source),
-          .target = at(target),
-          .flags = flags,
-          .seq = seq,
-          .ack = ack,
-          .length = length,
-          .window = 512,
-          .ttl = 64};
-}
-
 // The client has sent 12 bytes that no wire carried.
 Story sent_into_the_dark() {
   Story s;
